@@ -1,0 +1,38 @@
+/* fs: the file layer that everything durable goes through.
+ *
+ * Production uses fs_posix(); the crash ring puts a simulation behind the same
+ * table that keeps written and synced bytes apart and, at a "power cut", drops or tears any
+ * unsynced suffix and forgets renames and new names whose directory was not synced.
+ * Calls return ST_OK or IO with the reason (NOT_FOUND for a missing file); the faults
+ * FAULT_WRITE, FAULT_SYNC and FAULT_RENAME sit in fs_posix(). */
+#ifndef LIUKE_FS_H
+#define LIUKE_FS_H
+#include "base/base.h"
+
+typedef struct FsFile FsFile;
+typedef enum FsMode { FS_READ, FS_WRITE, FS_CREATE } FsMode;    /* FS_CREATE: new, must not exist, mode 0600 */
+typedef struct FsOps FsOps;
+typedef struct Fs { const FsOps *ops; void *self; } Fs;
+typedef Status FsEach(Cx *, void *arg, Str name);
+struct FsOps {
+    Status (*open)(Cx *, void *self, const char *path, FsMode, FsFile **ret);
+    void   (*close)(FsFile *);
+    Status (*pwrite)(Cx *, FsFile *, Str, int64_t at);           /* all of it or IO */
+    Status (*pread)(Cx *, FsFile *, void *, size_t n, int64_t at, size_t *ret_n);   /* short only at the end */
+    Status (*sync)(Cx *, FsFile *);                              /* fdatasync */
+    Status (*size)(Cx *, FsFile *, int64_t *ret);
+    Status (*truncate)(Cx *, FsFile *, int64_t size);
+    Status (*rename)(Cx *, void *self, const char *from, const char *to);
+    Status (*unlink)(Cx *, void *self, const char *path);
+    Status (*mkdir)(Cx *, void *self, const char *path);         /* OK when it is there */
+    Status (*sync_dir)(Cx *, void *self, const char *path);
+    Status (*list)(Cx *, void *self, const char *path, FsEach *, void *arg);
+    Status (*map)(Cx *, FsFile *, const void **ret, size_t *ret_n);   /* read-only; fs_unmap() it */
+    void   (*unmap)(FsFile *, const void *, size_t);
+};
+Fs     fs_posix(void);
+/* Write a whole small file so that after a power cut the old or the new contents stand:
+ * path.tmp, write, sync, rename, sync of the directory. */
+Status fs_replace(Cx *, Fs, const char *dir, const char *name, Str contents) MUST_USE;
+Status fs_read_all(Cx *, Fs, const char *path, size_t max, Str *ret) MUST_USE;   /* in the arena */
+#endif

@@ -1,0 +1,93 @@
+/* limits: every maximum a caller can meet, in one place; docs/guide/limits.md repeats them. */
+#ifndef LIUKE_LIMITS_H
+#define LIUKE_LIMITS_H
+
+enum {
+    /* memory of one request, job or test */
+    CX_ARENA_MAX          = 16 << 20,
+
+    /* json */
+    JSON_DEPTH_MAX        = 64,
+    JSON_TEXT_MAX         = 16 << 20,
+
+    /* http */
+    HTTP_BODY_MAX         = 1 << 20,         /* own API; a route may say less or more */
+    HTTP_HEADERS_MAX      = 100,
+    HTTP_HEADER_BYTES_MAX = 16 << 10,
+    HTTP_URL_MAX          = 8 << 10,
+    HTTP_QUERY_MAX        = 64,              /* parameters */
+    HTTP_REPLY_MAX        = 1 << 20,         /* past it a reply is streamed */
+    HTTP_CONNECTIONS_MAX  = 12000,
+    HTTP_IDLE_SECONDS     = 75,
+    HTTP_GZIP_RATIO_MAX   = 100,             /* decompressed over compressed, past the first 64 KiB */
+
+    /* pages of lists */
+    LIST_LIMIT_DEFAULT    = 50,
+    LIST_LIMIT_MAX        = 200,
+
+    /* queues: waiting requests and the time they may wait */
+    QUEUE_DB_MAX          = 1024,
+    QUEUE_CPU_MAX         = 64,
+    QUEUE_ASK_MAX         = 64,
+    QUEUE_NET_MAX         = 256,
+    QUEUE_LOG_MAX         = 16384,
+    QUEUE_WAIT_MS         = 10000,
+    ASK_WAIT_MS           = 60000,
+
+    /* tracking API */
+    INGEST_BATCH_BYTES    = 512000,          /* decompressed */
+    INGEST_EVENT_BYTES    = 32768,
+    INGEST_BATCH_EVENTS   = 2500,
+    ID_BYTES_MAX          = 512,             /* userId, anonymousId, groupId */
+    MESSAGE_ID_BYTES_MAX  = 256,
+    EVENT_NAME_BYTES_MAX  = 200,
+    EVENT_PROPS_MAX       = 255,
+    PROP_NAME_BYTES_MAX   = 200,
+    PROP_TEXT_BYTES_MAX   = 8192,
+    PROP_LIST_MAX         = 100,
+    PROP_DEPTH_MAX        = 3,
+    SOURCE_EVENT_NAMES    = 2000,
+    SOURCE_PROP_NAMES     = 10000,
+    SOURCES_MAX           = 1000,
+    JOINS_PUBLIC_MAX      = 100,             /* public joins a person */
+
+    /* sameness of events (decisions: at least a day and 20 million ids) */
+    DEDUPE_IDS            = 20 * 1000 * 1000,
+    DEDUPE_HOURS          = 24,
+
+    /* log */
+    LOG_FILE_BYTES        = 64 << 20,
+    LOG_FRAME_MAX         = 1 << 20,
+    LOG_KEEP_DAYS         = 7,
+
+    /* records */
+    TX_GROUP_MAX          = 256,
+    TX_GROUP_WAIT_US      = 2000,
+    TX_RUNS_MAX           = 6,
+
+    /* questions */
+    ASK_PERIODS_MAX       = 400,             /* buckets of a trend */
+    RETENTION_PERIODS_MAX = 180,
+    ASK_FILTERS_MAX       = 20,
+
+    /* import */
+    IMPORT_ROW_BYTES_MAX  = 1 << 20,
+    IMPORT_COLUMNS_MAX    = 1000,
+
+    /* people */
+    EMAIL_BYTES_MAX       = 254,
+    NAME_BYTES_MAX        = 200,
+    CODE_DIGITS           = 6,
+    CODE_MINUTES          = 10,
+    CODE_TRIES_MAX        = 5,
+    CODE_PER_ADDRESS_HOUR = 5,
+    CODE_PER_IP_HOUR      = 30,
+
+    /* outgoing */
+    NET_REPLY_BYTES_MAX   = 4 << 20,
+    NET_SECONDS_MAX       = 20,
+    NET_REDIRECTS_MAX     = 3,
+    MAIL_BYTES_MAX        = 1 << 20,
+    MAIL_TRIES_MAX        = 12
+};
+#endif
