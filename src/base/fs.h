@@ -3,8 +3,12 @@
  * Production uses fs_posix(); the crash ring puts a simulation behind the same
  * table that keeps written and synced bytes apart and, at a "power cut", drops or tears any
  * unsynced suffix and forgets renames and new names whose directory was not synced.
- * Calls return ST_OK or IO with the reason (NOT_FOUND for a missing file); the faults
- * FAULT_WRITE, FAULT_SYNC and FAULT_RENAME sit in fs_posix(). */
+ * Calls return ST_OK or IO with the reason (NOT_FOUND for a missing file); the faults sit in
+ * fs_posix(): FAULT_WRITE where space is needed (a failed write leaves the first half of its bytes,
+ * as a full disk may; truncate, create, mkdir), FAULT_SYNC, FAULT_RENAME (also unlink).
+ * After a failed sync nobody knows what is on the disk: the kernel may count the pages as clean,
+ * so a second sync that succeeds proves nothing. Give the file up.
+ * Any thread may call; two threads may use one FsFile, except to close it. */
 #ifndef LIUKE_FS_H
 #define LIUKE_FS_H
 #include "base/base.h"
@@ -26,13 +30,18 @@ struct FsOps {
     Status (*unlink)(Cx *, void *self, const char *path);
     Status (*mkdir)(Cx *, void *self, const char *path);         /* OK when it is there */
     Status (*sync_dir)(Cx *, void *self, const char *path);
+    /* Files and directories but . and .., bytewise sorted, as they were when it began: each may unlink.
+     * Stops at the first Status that is not OK and returns it. Memory: names live in cx->arena. */
     Status (*list)(Cx *, void *self, const char *path, FsEach *, void *arg);
-    Status (*map)(Cx *, FsFile *, const void **ret, size_t *ret_n);   /* read-only; fs_unmap() it */
+    Status (*map)(Cx *, FsFile *, const void **ret, size_t *ret_n);   /* the size now, read-only; unmap it */
     void   (*unmap)(FsFile *, const void *, size_t);
 };
 Fs     fs_posix(void);
 /* Write a whole small file so that after a power cut the old or the new contents stand:
- * path.tmp, write, sync, rename, sync of the directory. */
+ * path.tmp, write, sync, rename, sync of the directory. After an error either may stand. */
 Status fs_replace(Cx *, Fs, const char *dir, const char *name, Str contents) MUST_USE;
-Status fs_read_all(Cx *, Fs, const char *path, size_t max, Str *ret) MUST_USE;   /* in the arena */
+/* In the arena, a NUL after it. IO past max. */
+Status fs_read_all(Cx *, Fs, const char *path, size_t max, Str *ret) MUST_USE;
+/* dir/name and suffix ("" for none), in the arena. */
+Status fs_path(Cx *, const char *dir, const char *name, const char *suffix, const char **ret) MUST_USE;
 #endif
