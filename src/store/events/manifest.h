@@ -1,0 +1,24 @@
+/* manifest: the one file that says which segments count and up to where the log is in them.
+ *
+ * Written whole by fs_replace(), so that after a power cut the old or the new one stands. */
+#ifndef LIUKE_MANIFEST_H
+#define LIUKE_MANIFEST_H
+#include "store/events/events.h"
+
+typedef struct ManifestSegment {
+    int64_t  id;                 /* file name seg-<id>.lks */
+    int32_t  month;              /* year * 12 + month - 1, UTC of event time */
+    int32_t  level;              /* 0: flushed, 1: merged */
+    int64_t  events, bytes, first, last;   /* first, last: event time */
+    uint64_t check;              /* XXH3 of the file's header, to tell a foreign file */
+} ManifestSegment;
+typedef struct Manifest {
+    int64_t flushed;             /* log position: everything before it is in the segments */
+    int64_t next_id;
+    int64_t actors;              /* length in actors of the actor file that counts */
+    int64_t map_id;              /* number of the map file (joins, flags) that goes with it; 0: none yet */
+    ManifestSegment *segments; size_t n;
+} Manifest;
+Status manifest_read(Cx *, Fs, const char *dir, Manifest *ret) MUST_USE;      /* no file: an empty one */
+Status manifest_write(Cx *, Fs, const char *dir, const Manifest *) MUST_USE;
+#endif

@@ -1,0 +1,32 @@
+/* state: everything questions read: actors, joins, flags, the tail and the segments.
+ *
+ * The log hands over each committed group as one chunk of frames; indexing it (actor and name numbers)
+ * is put off until somebody reads or the background thread has time, so that an acknowledgement never waits
+ * for it. Snapshots are reference counted: readers never block the log, the flush or the merge. */
+#ifndef LIUKE_STATE_H
+#define LIUKE_STATE_H
+#include "store/events/entry.h"
+#include "store/events/manifest.h"
+
+typedef struct State State;
+Status state_open(Cx *, const EventsConfig *, const Manifest *, State **ret) MUST_USE;
+void   state_close(State *);
+
+/* A committed run of entries that starts at log position pos and ends before end. bytes is heap memory (mem_get) that
+ * becomes the state's. Chunks come in log order. room is asked for before the commit: BUSY when the tail is full;
+ * it makes sure that state_chunk() cannot fail. */
+Status state_reserve(Cx *, State *, size_t bytes) MUST_USE;
+void   state_chunk(State *, int64_t pos, int64_t end, char *bytes, size_t n);
+size_t state_tail_bytes(const State *);
+
+/* Name limits: would these names of this source be one too many? Called before the append, with what the batch holds. */
+Status state_names(Cx *, State *, const Entry *, size_t n) MUST_USE;
+
+/* Write the tail into new segments (synced) and say which manifest would make them count; state_commit() makes readers use
+ * it after the caller has written that manifest, state_abandon() drops it. One at a time. NOT_FOUND: nothing to do. */
+Status state_flush(Cx *, State *, Manifest *ret_next) MUST_USE;
+Status state_merge(Cx *, State *, Manifest *ret_next) MUST_USE;
+void   state_commit(Cx *, State *, const Manifest *);
+void   state_abandon(Cx *, State *);
+Status state_stats(Cx *, State *, EventsStats *ret) MUST_USE;   /* fills what it knows */
+#endif
