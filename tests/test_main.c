@@ -59,13 +59,19 @@ const char *test_shared(const char *path)
     if (access(full, R_OK) != 0) test_skip("the shared data is not beside this checkout");
     return full;
 }
-static int teardown(void **state) { (void)state; drop_dir(); return 0; }
+static Cx the_cx;                             /* freed in the teardown, so that a failed test leaks nothing */
+static int teardown(void **state)
+{
+    (void)state;
+    arena_free(the_cx.arena);
+    drop_dir();
+    return 0;
+}
 static void run_one(void **state)
 {
-    Cx cx = test_cx();
-    assert_non_null(cx.arena);
-    (*(void (**)(Cx *))*state)(&cx);
-    arena_free(cx.arena);
+    the_cx = test_cx();
+    assert_non_null(the_cx.arena);
+    (*(void (**)(Cx *))*state)(&the_cx);
 }
 static bool wanted(const char *name, int argc, char **argv)
 {
