@@ -27,15 +27,13 @@ typedef struct Span { size_t from, to; } Span;
 /* The address around an '@' that stands at [at, after): the longest local part before it, a domain with a dot behind it. */
 static bool email_around(Str s, size_t least, size_t at, size_t after, Span *ret)
 {
-    size_t from = at, to = after, dot = 0;
+    size_t from = at, to = after;
     while (from > least && at - from < LOCAL_PART_MAX && local_char(s.p[from - 1])) from--;
     if (from > least + 2 && from < at && s.p[from - 1] == '%') from += 2;        /* %3Dname: the escape's digits */
-    while (to < s.n && domain_char(s.p[to])) {
-        if (s.p[to] == '.') dot = to;
-        to++;
-    }
+    while (to < s.n && domain_char(s.p[to])) to++;
     while (to > after && (s.p[to - 1] == '.' || s.p[to - 1] == '-')) to--;
-    if (from >= at || dot <= after || dot + 3 > to) return false;
+    const char *dot = memrchr(s.p + after, '.', to - after);
+    if (from >= at || !dot || dot == s.p + after || s.p + to - dot < 3) return false;
     *ret = (Span){ from, to };
     return true;
 }
