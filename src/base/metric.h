@@ -1,7 +1,9 @@
 /* metric: counters, gauges and histograms for /metrics (Prometheus text format 0.0.4).
  *
- * Metrics are static objects that register themselves on first use; adding is one relaxed
- * atomic. Labels are fixed text at definition, e.g. `queue="db"`.
+ * Metrics are static objects (or live as long as the process) that register themselves on first
+ * use: metric_add(&m, 0) at start shows one that has not happened yet. Adding is one relaxed
+ * atomic. Labels are text as it stands between the braces, e.g. `queue="db"`; metric_label() makes
+ * it from a value that is not a literal. Metrics of one name share kind and help.
  *
  *     static Metric refused = METRIC(METRIC_COUNTER, "liuke_ingest_refused_total",
  *                                    "reason=\"too_long\"", "events refused at ingest"); */
@@ -25,5 +27,6 @@ typedef struct Metric {
 void metric_add(Metric *, int64_t);
 void metric_set(Metric *, int64_t);
 void metric_us(Metric *, int64_t us);         /* one observation of a histogram, shown in seconds */
-void metric_write(Buf *);                     /* all of them, sorted by name */
+void metric_label(Buf *, const char *name, Str value);   /* name="value", escaped */
+void metric_write(Buf *);                     /* all of them, sorted by name, then labels; one HELP and TYPE a name */
 #endif
