@@ -30,7 +30,8 @@ const char *test_shared(const char *path);    /* a file under ../shared, or the 
 
 /* Expect OK; on another Status print why, then fail. */
 #define ok(e) do { Status ok_ = (e); \
-    if (ok_ != ST_OK) print_error("%s: %s %s [%s] %s\n", #e, status_name(ok_), msg_code(cx->why.msg), cx->why.field, cx->why.log); \
+    if (ok_ != ST_OK) print_error("%s: %s %s [%s] %s\n", #e, status_name(ok_), msg_code(cx->why.msg), \
+        cx->why.field, cx->why.log); \
     assert_int_equal(ok_, ST_OK); } while (0)
 #define assert_str(got, want) do { Str got_ = (got), want_ = str_z(want); \
     if (!str_eq(got_, want_)) print_error("got %.*s, want %s\n", (int)got_.n, got_.p ? got_.p : "", want_.p); \
