@@ -38,9 +38,8 @@ typedef struct Field {
     const char  *doc;            /* English, for the OpenAPI document */
 } Field;
 struct Shape { const char *name; const Field *fields; size_t n, size; bool open; };
-#define FIELD(T, member, kind, ...) { .key = #member, .type = kind, .at = offsetof(T, member), __VA_ARGS__ }
-#define SHAPE(shape_name, T, table, ...) \
-    { .name = shape_name, .fields = table, .n = COUNT(table), .size = sizeof(T), __VA_ARGS__ }
+#define FIELD(T, member, ...) { .key = #member, .at = offsetof(T, member), .type = __VA_ARGS__ }   /* type first */
+#define SHAPE(shape_name, T, table) { .name = shape_name, .fields = table, .n = COUNT(table), .size = sizeof(T) }
 
 /* Decode into *ret (shape->size bytes, zeroed first). INVALID names the field by path,
  * like "consents[1].purpose": unknown_field, duplicate_field, required, wrong_type,
