@@ -24,7 +24,7 @@ int64_t clock_days(int year, int month, int day)
     int64_t era = floor_div(y, 400), yoe = y - era * 400;
     return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + (153 * m + 2) / 5 + day - 719469;
 }
-static Civil civil_of_seconds(int64_t s)
+Civil clock_civil_of(int64_t s)
 {
     int64_t days = floor_div(s, 86400), rest = s - days * 86400;
     int64_t z = days + 719468, era = floor_div(z, 146097), doe = z - era * 146097;
@@ -37,7 +37,7 @@ static Civil civil_of_seconds(int64_t s)
         .second = (int)(rest % 60), .weekday = (int)(week < 0 ? week + 7 : week),
     };
 }
-Civil clock_civil(int64_t ms) { return civil_of_seconds(floor_div(ms, 1000)); }
+Civil clock_civil(int64_t ms) { return clock_civil_of(floor_div(ms, 1000)); }
 
 static char *put(char *p, int v, int digits)
 {
