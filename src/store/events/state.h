@@ -9,12 +9,16 @@
 #include "store/events/manifest.h"
 
 typedef struct State State;
+State *events_state(Events *);                   /* for what answers questions: ask, scan, timeline */
 Status state_open(Cx *, const EventsConfig *, const Manifest *, State **ret) MUST_USE;
 void   state_close(State *);
 
-/* A committed run of entries that starts at log position pos and ends before end. bytes is heap memory (mem_get) that
- * becomes the state's. Chunks come in log order. room is asked for before the commit: BUSY when the tail is full;
- * it makes sure that state_chunk() cannot fail. */
+/* A committed run of entries, back to back as entry_head() walks them, n bytes; the first stands at log position pos, the
+ * i-th byte at pos + i, and the next chunk begins at end or later (between them stands the frame's seal). bytes is heap
+ * memory (mem_get) that becomes the state's. Chunks come in log order, from one thread at a time.
+ * Room is asked for just before each commit, by the same thread: BUSY when the tail is full; it makes sure that the
+ * state_chunk() of at most so many bytes that follows cannot fail. None follows when the commit fails: a reservation
+ * lasts until the next one, they do not add up. */
 Status state_reserve(Cx *, State *, size_t bytes) MUST_USE;
 void   state_chunk(State *, int64_t pos, int64_t end, char *bytes, size_t n);
 size_t state_tail_bytes(const State *);
