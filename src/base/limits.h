@@ -87,6 +87,10 @@ enum {
     NET_REPLY_BYTES_MAX   = 4 << 20,
     NET_SECONDS_MAX       = 20,
     NET_REDIRECTS_MAX     = 3,
+    NET_HEADER_BYTES_MAX  = 64 << 10,        /* of one reply */
+    NET_CONNECT_MS        = 10000,
+    NET_ALLOW_MAX         = 64,              /* entries of net_allow */
+    NET_LOOKUPS_MAX       = 64,              /* names being resolved at once */
     MAIL_BYTES_MAX        = 1 << 20,
     MAIL_TRIES_MAX        = 12
 };
