@@ -9,6 +9,7 @@ enum {
     /* json */
     JSON_DEPTH_MAX        = 64,
     JSON_TEXT_MAX         = 16 << 20,
+    JSON_NODES_MAX        = 1 << 18,         /* keys and values of one text */
 
     /* http */
     HTTP_BODY_MAX         = 1 << 20,         /* own API; a route may say less or more */
