@@ -9,7 +9,6 @@ enum {
     /* json */
     JSON_DEPTH_MAX        = 64,
     JSON_TEXT_MAX         = 16 << 20,
-    JSON_NODES_MAX        = 1 << 18,         /* keys and values of one text */
 
     /* http */
     HTTP_BODY_MAX         = 1 << 20,         /* own API; a route may say less or more */
@@ -65,6 +64,10 @@ enum {
     TX_GROUP_MAX          = 256,
     TX_GROUP_WAIT_US      = 2000,
     TX_RUNS_MAX           = 6,
+    RECORDS_READERS       = 4,               /* connections that read; PostgreSQL: as many again that write */
+    RECORDS_WAIT_MS       = 5000,            /* for a connection, or for another process's lock */
+    RECORDS_QUERY_MS      = 30000,           /* PostgreSQL ends a statement that takes longer */
+    RECORDS_MIGRATION_BYTES = 1 << 20,
 
     /* questions */
     ASK_PERIODS_MAX       = 400,             /* buckets of a trend */
@@ -88,10 +91,6 @@ enum {
     NET_REPLY_BYTES_MAX   = 4 << 20,
     NET_SECONDS_MAX       = 20,
     NET_REDIRECTS_MAX     = 3,
-    NET_HEADER_BYTES_MAX  = 64 << 10,        /* of one reply */
-    NET_CONNECT_MS        = 10000,
-    NET_ALLOW_MAX         = 64,              /* entries of net_allow */
-    NET_LOOKUPS_MAX       = 64,              /* names being resolved at once */
     MAIL_BYTES_MAX        = 1 << 20,
     MAIL_TRIES_MAX        = 12
 };

@@ -25,7 +25,7 @@ Status records_open(Cx *, const RecordsConfig *, Records **ret) MUST_USE;
 void   records_close(Records *);                 /* NULL is fine; waits for the writer */
 void   records_done(Cx *);                       /* give back what the Cx still holds; at its end */
 bool   records_is_postgres(const Records *);     /* for doctor and tests only */
-int    records_version(Cx *, int *ret) MUST_USE; /* number of the newest migration applied */
+Status records_version(Cx *, int *ret) MUST_USE; /* number of the newest migration applied */
 
 typedef struct Sql { const char *sqlite, *postgres; } Sql;
 #define SQL(lit) ((Sql){ "" lit "", "" lit "" })  /* a literal or it does not compile */
