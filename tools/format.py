@@ -5,6 +5,7 @@ docs/decisions/001-layout.md says why this and not clang-format."""
 import re
 import sys
 import csource
+import wrap
 
 COLUMNS, STEP = 120, 4
 C = ("src/**/*.[ch]", "tests/**/*.[ch]", "bench/**/*.[ch]", "tools/*.[ch]")
@@ -86,6 +87,7 @@ class Indent:
         self.depth, self.groups, self.statement = 0, 0, ""
         self.heads, self.shifted = [], set()       # [depth, whether its statement has ended]
         self.flat = set()                          # depths that "case x: {" opened
+        self.values, self.last = [], ""            # which open braces hold a value; the character before
 
     def want(self, bare):
         if bare.startswith("else") and self.heads and self.heads[-1][1]:
@@ -98,11 +100,24 @@ class Indent:
         inner = sum(1 for d in self.shifted if d <= depth) - sum(1 for d in self.flat if d <= self.depth)
         return STEP * (depth + len([h for h in self.heads if h[0] <= depth]) + inner)
 
+    def brackets(self, bare):
+        """An initialiser's brace groups what is in it, as ( does; any other is a block."""
+        for at, c in enumerate(bare):
+            if c == "{":
+                value = self.last in "=,({" and self.last != "" or at > 0 and bare[at - 1] == ")"
+                self.values.append(value)
+                self.groups += value
+                self.depth += not value
+            elif c == "}":
+                value = self.values.pop() if self.values else False
+                self.groups -= value
+                self.depth -= not value
+            self.groups += (c in "([") - (c in ")]")
+            self.last = c if c != " " else self.last
+
     def take(self, bare):
         self.statement = (self.statement + " " + bare).strip()
-        for c in bare:
-            self.depth += (c == "{") - (c == "}")
-            self.groups += (c in "([") - (c in ")]")
+        self.brackets(bare)
         self.shifted = {d for d in self.shifted if d <= self.depth}
         self.flat = {d for d in self.flat if d <= self.depth}
         if bare.startswith(("case", "default")) and LABEL.match(bare) and bare.endswith("{"):
@@ -173,6 +188,8 @@ def mend(text, is_c):
         blank = csource.code(text)
         for m in reversed(list(KEYWORD.finditer(blank))):
             text = text[:m.end() - 1] + " " + text[m.end() - 1:]
+        for _ in range(8):                       # what was broken once may still be too long
+            text = wrap.wrapped(text, csource.code(text), COLUMNS)
     return text
 
 

@@ -100,7 +100,7 @@ def nouns_and_the_parts_of_store_do_not_include_one_another():
 
 @case
 def an_include_downwards_or_of_the_own_folder_is_fine():
-    allow("layers.sh", "src/domain/odd/odd.c", '#include "domain/odd/odd.h"\n#include "base/base.h"\n#include <time.h>\n')
+    allow("layers.sh", "src/domain/odd/odd.c", '#include "domain/odd/odd.h"\n#include "base/base.h"\n')
     allow("layers.sh", "src/job/odd.c", '#include "flow/odd.h"\n')
 
 
@@ -187,13 +187,14 @@ def names_in_comments_strings_and_longer_words_are_fine():
 @case
 def each_break_of_the_layout_is_named():
     body = "static int id_odd(int x)\n{{\n{}    return x;\n}}\n"
-    for line, words in (("\tx++;\n", "a tab"), ("    x++; \n", "space at the end"), ("   x++;\n", "indented by 3, not 4"),
+    for line, words in (("\tx++;\n", "a tab"), ("    x++; \n", "space at the end"),
+                        ("   x++;\n", "indented by 3, not 4"),
                         ("        x++;\n", "indented by 8, not 4"), ("    if(x) x++;\n", "between the keyword and ("),
                         ("    x = 1" + " + 1" * 30 + ";\n", "characters, at most 120")):
         refuse("format.py", HOST, body.format(line), words, after=2)
     refuse("format.py", HOST, body.format("    if (x)\n    x++;\n"), "indented by 4, not 8", after=3)
     refuse("format.py", HOST, body.format("    if (x) {\n        x++;\n    }\n    else x--;\n"), "else on the", after=4)
-    refuse("format.py", HOST, body.format("    if (x)\n    {\n        x++;\n    }\n"), "at the end of the line", after=3)
+    refuse("format.py", HOST, body.format("    if (x)\n    {\n        x++;\n    }\n"), "the end of the line", after=3)
     refuse("format.py", HOST, "static int id_odd(int x) {\n    return x;\n}\n", "stands on its own line")
     refuse("format.py", HOST, "int x;", "no newline at the end")
     refuse("format.py", HOST, "int x;\n\n", "an empty line at the end", after=1)
@@ -259,6 +260,27 @@ def fmt_mends_what_can_be_mended_and_nothing_else():
     with Planted(HOST, bad) as p:
         run("tools/format.py", "--fix")
         assert read(HOST) == p.before + "static int id_odd(int x)\n{\n    if (x) x++;\n    return x;\n}\n"
+
+
+@case
+def fmt_breaks_long_lines_and_changes_nothing_else():
+    with Planted(HOST, LONG) as p:
+        run("tools/format.py", "--fix")
+        new = read(HOST)
+        _, out = run("tools/format.py")
+    assert HOST not in out, out
+    assert new.startswith(p.before) and new != p.before + LONG
+    assert re.sub(r"\s", "", new[len(p.before):]) == re.sub(r"\s", "", LONG)
+
+
+LONG = """static int id_odd(int first, int second)
+{
+    if (first == 1 && second == 2) return id_odd(first + 1E6, second + 1E6) + id_odd(first + 2E6, 1 + 2 + 3);
+    static const char *const words[] = { "a long word, with a comma", "another && word", "the third of these", "4" };
+    return words[0][0] + id_odd(first + 1E6, id_odd(first + 2E6, second + 3E6)) * (first + second) - second;
+}
+static int id_odd2(int x) { return id_odd(x, x) + id_odd(x + 1E6, x + 1E6) + id_odd(x + 2E6, x + 2E6); }
+""".replace("E6", " * 1000000").replace("a long", "a very very long")
 
 
 # --- sizes
