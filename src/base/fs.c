@@ -18,6 +18,18 @@ static Status broke(Cx *cx, const char *what, const char *path)
     const char *name = strerrorname_np(errno);
     return fail(cx, errno == ENOENT ? ST_NOT_FOUND : ST_IO, "%s %s: %s", what, path, name ? name : "?");
 }
+static void disk_close(FsFile *f)
+{
+    if (!f) return;
+    if (f->fd >= 0) close(f->fd);
+    mem_free(f);
+}
+static Status is_file(Cx *cx, FsFile *f)          /* reading, open() takes directories too */
+{
+    struct stat st;
+    if (fstat(f->fd, &st) != 0) return broke(cx, "stat", f->path);
+    return S_ISDIR(st.st_mode) ? fail(cx, ST_IO, "open %s: EISDIR", f->path) : ST_OK;
+}
 static Status disk_open(Cx *cx, void *self, const char *path, FsMode mode, FsFile **ret)
 {
     static const int flags[] = { [FS_READ] = O_RDONLY, [FS_WRITE] = O_RDWR, [FS_CREATE] = O_RDWR | O_CREAT | O_EXCL };
@@ -28,19 +40,10 @@ static Status disk_open(Cx *cx, void *self, const char *path, FsMode mode, FsFil
     if (!f) return fail(cx, ST_NO_MEM, "open %s", path);
     memcpy(f->path, path, n);
     do f->fd = open(path, flags[mode] | O_CLOEXEC, 0600); while (f->fd < 0 && errno == EINTR);
-    if (f->fd < 0) {
-        Status st = broke(cx, "open", path);
-        mem_free(f);
-        return st;
-    }
-    *ret = f;
-    return ST_OK;
-}
-static void disk_close(FsFile *f)
-{
-    if (!f) return;
-    close(f->fd);
-    mem_free(f);
+    Status st = f->fd < 0 ? broke(cx, "open", path) : is_file(cx, f);
+    if (st == ST_OK) *ret = f;
+    else disk_close(f);
+    return st;
 }
 static Status disk_pwrite(Cx *cx, FsFile *f, Str s, int64_t at)
 {

@@ -43,6 +43,7 @@ TEST(a_file_keeps_what_is_written_anywhere_in_it)
     assert_true(str_eq((Str){ got, n }, S("hello\0\0")));
     fs.ops->close(f);
     assert_int_equal(fs.ops->open(cx, fs.self, test_dir(), FS_WRITE, &f), ST_IO);
+    assert_int_equal(fs.ops->open(cx, fs.self, test_dir(), FS_READ, &f), ST_IO);
 }
 TEST(a_map_shows_the_size_at_its_time_and_an_empty_file_maps_to_nothing)
 {
