@@ -9,6 +9,12 @@ enum {
     /* json */
     JSON_DEPTH_MAX        = 64,
     JSON_TEXT_MAX         = 16 << 20,
+    JSON_NODES_MAX        = 1 << 18,         /* keys and values of one text */
+
+    /* shapes: where a field says nothing of its own */
+    SHAPE_TEXT_MAX        = 64 << 10,
+    SHAPE_LIST_MAX        = 1000,
+    SHAPE_FIELDS_MAX      = 64,              /* of one shape */
 
     /* http */
     HTTP_BODY_MAX         = 1 << 20,         /* own API; a route may say less or more */
