@@ -24,6 +24,7 @@ one sizes    "$here/sizes.py" "$tree"
 one dead     "$here/dead.py" "$tree"
 one links    "$here/links.py" "$tree"
 one shell    "$here/shell.sh" "$tree"
+one clang    "$here/clang.py" "$tree"
 one tidy     "$here/tidy.sh" $tidy "$tree"
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

@@ -7,9 +7,9 @@ cd "$(dirname "$0")/.."
 build='gcc libc6-dev meson ninja-build pkg-config ccache python3 git tzdata ca-certificates libmicrohttpd-dev
     libsqlite3-dev libpq-dev libcurl4-openssl-dev libsodium-dev libxxhash-dev libzstd-dev libroaring-dev zlib1g-dev
     libssl-dev libcmocka-dev'
-check='binutils clang-tidy'
+check='binutils clang clang-tidy'
 rings='postgresql curl chromium util-linux procps'
-long='clang libclang-rt-14-dev debootstrap'
+long='libclang-rt-14-dev debootstrap'
 
 missing() {
     local name

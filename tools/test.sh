@@ -144,8 +144,8 @@ report() {
 show() {      # the end of a failed program, indented so that no line of it can be taken for ours
     echo "  $1 (exit $(cat "$1.rc"), $(cat "$1.secs") s):"
     { grep -aE '\[  FAILED  \]|^not ok|^ +not ok' "$1.out" | sort -u | head -20
-        tail -n 40 "$1.err"
-        grep -qaE '\[  (OK|FAILED)  ? *\]' "$1.out" || tail -n 60 "$1.out"
+        tail -n 24 "$1.err"
+        grep -qaE '\[  (OK|FAILED)  ? *\]' "$1.out" || tail -n 40 "$1.out"
     } | cut -c1-300 | sed 's/^/    | /'
 }
 

@@ -16,7 +16,7 @@ static void log_to_pipe(LogLevel least)
 /* What follows the time, which is checked here. */
 static Str read_line(void)
 {
-    int64_t at;
+    int64_t at = 0;
     ssize_t n = read(ends[0], line, sizeof line);
     assert_true(n > 36 && line[n - 1] == '\n' && memchr(line, '\n', (size_t)n) == line + n - 1);
     assert_true(strncmp(line, "{\"time\":\"", 9) == 0 && clock_parse((Str){ line + 9, 24 }, &at));

@@ -354,6 +354,13 @@ def clang_tidy_names_a_bug_in_a_changed_file():
 
 
 @case
+def what_only_clang_refuses_is_named():
+    body = "    int x;\n    if (p && (x = *p)) return 1;\n    return x;\n"
+    with Planted(HOST, "int id_odd(int *p);\nint id_odd(int *p)\n{\n" + body + "}\n") as p:
+        expect("clang.py", HOST, p.line + 4, "uninitialized")
+
+
+@case
 def check_fails_when_one_check_does():
     with Planted("README.md", "[x](docs/nothing.md)\n"):
         code, out = run("tools/check.sh")
