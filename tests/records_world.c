@@ -84,6 +84,13 @@ Records *world_records(Cx *cx)
     cx->records = world.records;
     return world.records;
 }
+Records *world_records_on(Cx *cx, WorldEngine engine)
+{
+    if (engine == WORLD_POSTGRES) (void)server();
+    world.forced = true;
+    world.engine = engine;
+    return world_records(cx);
+}
 Cx world_records_cx(const Cx *of)
 {
     Cx cx = test_cx();
@@ -108,10 +115,7 @@ bool world_records_wanted(WorldEngine engine)
 }
 void world_records_run(Cx *cx, WorldEngine engine, void (*body)(Cx *))
 {
-    if (engine == WORLD_POSTGRES) (void)server();
-    world.forced = true;
-    world.engine = engine;
-    world_records(cx);
+    world_records_on(cx, engine);
     body(cx);
     world_records_done(cx);
     world.forced = false;

@@ -15,6 +15,7 @@ typedef enum WorldEngine { WORLD_SQLITE, WORLD_POSTGRES } WorldEngine;
 RecordsConfig world_records_config(void);
 /* Open them, and set cx->records. Freed by world_records_done(), or at the next test's call. */
 Records *world_records(Cx *);
+Records *world_records_on(Cx *, WorldEngine);
 Cx   world_records_cx(const Cx *);                /* one more Cx on the same records; world_records_cx_done() it */
 void world_records_cx_done(Cx *);
 void world_records_done(Cx *);                    /* records_done, close, and drop the file or schema */

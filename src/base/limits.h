@@ -73,6 +73,7 @@ enum {
     RECORDS_READERS       = 4,               /* connections that read; PostgreSQL: as many again that write */
     RECORDS_WAIT_MS       = 5000,            /* for a connection, or for another process's lock */
     RECORDS_QUERY_MS      = 30000,           /* PostgreSQL ends a statement that takes longer */
+    RECORDS_LOCK_MS       = 25,              /* PostgreSQL: for a lock, before the function is run again */
     RECORDS_MIGRATION_BYTES = 1 << 20,
 
     /* questions */

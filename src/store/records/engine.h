@@ -24,7 +24,8 @@ typedef struct Engine {
     Str     (*bytes)(Rows *, int col);
     bool    (*null)(Rows *, int col);
     const Word *words;                            /* what migrations' words mean here */
-    const char *lock;                             /* a script that keeps other nodes from migrating, or "" */
+    const char *lock_first, *lock;                /* scripts that keep other nodes from migrating: before and after
+                                                   * schema_migration exists; "" for none */
 } Engine;
 
 struct Records { const Engine *engine; };

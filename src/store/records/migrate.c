@@ -73,6 +73,7 @@ static Status table_tx(Cx *cx, void *arg)
     TRY(migrate_text(cx, S("CREATE TABLE IF NOT EXISTS schema_migration(number BIGINT PRIMARY KEY, name TEXT NOT NULL, "
                            "checksum BIGINT NOT NULL, at BIGINT NOT NULL) STRICT"),
                      cx->records->engine->words, &text));
+    TRY(db_script(cx, str_z(cx->records->engine->lock_first)));
     return db_script(cx, text);
 }
 /* One step looks again at what is in place: another node may have taken it in the meantime. */

@@ -1,12 +1,13 @@
 #include "store/records/records.h"
 #include "store/records/engine.h"
 #include "store/records/migrate.h"
+#include "store/records/postgres.h"
 #include "store/records/sqlite.h"
 
 Status records_open_with(Cx *cx, const RecordsConfig *config, const Migration *list, size_t n, Records **ret)
 {
     Records *before = cx->records, *r = NULL;
-    if (config->postgres) return fail(cx, ST_BUG, "PostgreSQL is not built in yet");
+    if (config->postgres) TRY(postgres_open(cx, config, &r));
     else if (config->sqlite) TRY(sqlite_open(cx, config, &r));
     else return fail(cx, ST_BUG, "records: neither SQLite nor PostgreSQL named");
     cx->records = r;
@@ -21,7 +22,7 @@ Status records_open(Cx *cx, const RecordsConfig *config, Records **ret)
     return records_open_with(cx, config, migrate_list, migrate_list_n, ret);
 }
 void records_close(Records *r) { if (r) r->engine->close(r); }
-bool records_is_postgres(const Records *r) { return r->engine != &sqlite_engine; }
+bool records_is_postgres(const Records *r) { return r->engine == &postgres_engine; }
 void records_done(Cx *cx)
 {
     Db *db = cx->db;

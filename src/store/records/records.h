@@ -7,6 +7,8 @@
  * SQLite: WAL, synchronous FULL, one writer thread that runs TxFns under a savepoint each and commits
  * them in groups (TX_GROUP_MAX functions or TX_GROUP_WAIT_US); callers are answered after COMMIT.
  * PostgreSQL: a pool, SERIALIZABLE, run again on 40001 and 40P01.
+ * Each statement outside tx_run() sees the newest state, but not while other Rows of the same Cx are open.
+ * A NULL takes its type from the context: not "$1 IS NULL" alone. -0.0 may come back as 0.0.
  * Memory: what rows_*() return lives until the next rows_next() unless copied; rows_keep() copies. */
 #ifndef LIUKE_RECORDS_H
 #define LIUKE_RECORDS_H
@@ -40,7 +42,8 @@ static inline Bind b_bytes(Str v)     { return (Bind){ .kind = B_BYTES, .s = v }
 #define BINDS(...) LIST(Bind, __VA_ARGS__)
 #define NO_BINDS NULL, 0
 
-/* Run a statement that returns no rows; only inside a TxFn. CONFLICT: a unique or foreign key said no. */
+/* Run a statement that returns no rows; only inside a TxFn. CONFLICT: a unique, foreign key or CHECK constraint
+ * said no. BUG: a NOT NULL column, a wrong type, SQL that is not. */
 Status db_run(Cx *, Sql, const Bind *, size_t) MUST_USE;
 Status db_run_count(Cx *, Sql, const Bind *, size_t, int64_t *ret_rows) MUST_USE;   /* rows changed */
 
@@ -61,7 +64,10 @@ Status  db_i64(Cx *, Sql, const Bind *, size_t, int64_t *ret) MUST_USE;
 /* The work of one transaction: SQL and arithmetic only; no hashing, network, file or wait. It may be run
  * again from the start after everything it did was rolled back, so it touches only arg, arena and transaction. */
 typedef Status TxFn(Cx *, void *arg);
-/* Run fn and commit; any Status but OK rolls back and is returned. BUSY also when COMMIT fails: nothing is
- * written, the caller may try again. BUG: inside another tx_run(). */
+/* Run fn and commit; any Status but OK rolls back and is returned. fn is run again while it or the engine says
+ * BUSY, TX_RUNS_MAX times at most. BUSY also when COMMIT fails: nothing is written, the caller may try again.
+ * After a statement failed every later one of the transaction fails: to meet a unique key on purpose, write
+ * ON CONFLICT and look at db_run_count(). IO "unknown": PostgreSQL was lost during COMMIT.
+ * BUG: inside another tx_run(); fn said OK although a statement had failed. */
 Status tx_run(Cx *, TxFn *, void *arg) MUST_USE;
 #endif

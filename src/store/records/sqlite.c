@@ -224,5 +224,5 @@ static const Word words[] = { { "BIGINT", "INTEGER" }, { "DOUBLE", "REAL" }, { "
 const Engine sqlite_engine = {
     .close = sqlite_close, .tx = sqlite_writer_run, .lend = lend, .take_back = take_back, .script = script,
     .query = query, .next = next, .end = end, .changed = changed, .i64 = column_i64, .real = column_real,
-    .str = column_text, .bytes = column_bytes, .null = column_null, .words = words, .lock = "",
+    .str = column_text, .bytes = column_bytes, .null = column_null, .words = words, .lock_first = "", .lock = "",
 };
