@@ -11,7 +11,7 @@ int64_t clock_mono(void);                             /* ms, never goes back */
 int64_t clock_mono_us(void);
 
 typedef struct Civil { int year, month, day, hour, minute, second, weekday; } Civil;  /* weekday 0 = Sunday */
-int64_t clock_days(int year, int month, int day);     /* since 1970-01-01, proleptic Gregorian; month and day may overflow */
+int64_t clock_days(int year, int month, int day);     /* since 1970-01-01; month and day may overflow */
 Civil   clock_civil(int64_t ms);                      /* in UTC */
 Civil   clock_civil_of(int64_t seconds);              /* the same from whole seconds */
 
@@ -27,7 +27,7 @@ typedef enum Period { PERIOD_HOUR, PERIOD_DAY, PERIOD_WEEK, PERIOD_MONTH } Perio
 
 /* Where tzdata lies, instead of /usr/share/zoneinfo; before other threads use zones. For tests. dir: static. */
 void    zone_start(const char *dir);
-/* INVALID "timezone" unknown_zone for a name tzdata does not have (also for "../x" and right/...). UTC is always there. */
+/* INVALID "timezone" unknown_zone for a name tzdata does not have (also "../x" and right/...). UTC is always there. */
 Status  zone_get(Cx *, Str name, const Zone **ret) MUST_USE;
 Str     zone_name(const Zone *);
 int     zone_offset(const Zone *, int64_t ms);        /* seconds east of UTC; 5 to 10 ns, no search */

@@ -31,8 +31,8 @@ void html_url(Html *h, Str s)
     static const char hex[] = "0123456789ABCDEF";
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("-._~", c));
-        if (plain) buf_addc(h->b, s.p[i]);
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (plain || (c && strchr("-._~", c))) buf_addc(h->b, s.p[i]);
         else buf_add(h->b, (Str){ (char[]){ '%', hex[c >> 4], hex[c & 15] }, 3 });
     }
 }

@@ -36,8 +36,9 @@ static size_t utf8_at(Str s)
     for (size_t i = 1; i < n; i++)
         if (((unsigned char)s.p[i] & 0xc0) != 0x80) return 0;
     unsigned char d = n > 1 ? (unsigned char)s.p[1] : 0;
-    bool bad = (c == 0xe0 && d < 0xa0) || (c == 0xed && d >= 0xa0) || (c == 0xf0 && d < 0x90) || (c == 0xf4 && d >= 0x90);
-    return bad ? 0 : n;
+    bool low = (c == 0xe0 && d < 0xa0) || (c == 0xf0 && d < 0x90);
+    bool high = (c == 0xed && d >= 0xa0) || (c == 0xf4 && d >= 0x90);
+    return low || high ? 0 : n;
 }
 static bool add_char(Line *l, const char *p, size_t n)
 {

@@ -35,7 +35,8 @@ TEST(a_log_line_is_json_whatever_is_in_it)
     LOG(LOG_INFO, "start", { .key = "port", .value = INT64_MIN }, { .key = "v", .text = S("a\"b\\c\n\x01\x7f 留客 😀") });
     assert_str(read_line(), "\"level\":\"info\",\"event\":\"start\",\"port\":-9223372036854775808,"
                             "\"v\":\"a\\\"b\\\\c\\u000a\\u0001\\u007f 留客 😀\"}");
-    LOG(LOG_ERROR, "x", { .key = "v", .text = S("\xff|\xc0\x80|\xed\xa0\x80|\xf4\x90\x80\x80|\xe7\x95") }, { .key = "e", .text = S("") });
+    LOG(LOG_ERROR, "x", { .key = "v", .text = S("\xff|\xc0\x80|\xed\xa0\x80|\xf4\x90\x80\x80|\xe7\x95") },
+        { .key = "e", .text = S("") });
     assert_str(read_line(), "\"level\":\"error\",\"event\":\"x\",\"v\":\"\\ufffd|\\ufffd\\ufffd|\\ufffd\\ufffd\\ufffd|"
                             "\\ufffd\\ufffd\\ufffd\\ufffd|\\ufffd\\ufffd\",\"e\":\"\"}");
     log_line(LOG_WARN, "none", NULL, 0);
@@ -53,7 +54,8 @@ TEST(a_line_too_long_is_cut_and_stays_json)
     log_to_pipe(LOG_INFO);
     for (size_t skip = 0; skip < 12; skip++) {
         memcpy(text + 4000 + skip, "留", 3);
-        LOG(LOG_INFO, "long", { .key = "a", .text = { text, 4003 + skip } }, { .key = "b", .text = { text, 60 } }, { .key = "c", .value = 7 });
+        LOG(LOG_INFO, "long", { .key = "a", .text = { text, 4003 + skip } }, { .key = "b", .text = { text, 60 } },
+            { .key = "c", .value = 7 });
         Str got = read_line();
         assert_true(got.n < 4096 && got.p[got.n - 1] == '}' && got.p[got.n - 2] == '"');
         int quotes = 0;
@@ -61,7 +63,8 @@ TEST(a_line_too_long_is_cut_and_stays_json)
         assert_int_equal(quotes % 2, 0);
         memset(text, 'x', sizeof text);
     }
-    LOG(LOG_INFO, "many", { .key = "a", .text = { text, 3900 } }, { .key = "b", .text = { text, 200 } }, { .key = "c", .value = 7 });
+    LOG(LOG_INFO, "many", { .key = "a", .text = { text, 3900 } }, { .key = "b", .text = { text, 200 } },
+        { .key = "c", .value = 7 });
     Str got = read_line();
     assert_true(str_eq((Str){ got.p + got.n - 2, 2 }, S("\"}")));
     log_back();
@@ -73,15 +76,17 @@ TEST(a_reason_is_logged_with_its_request_but_never_with_a_key_the_caller_made_up
     cx->request = 1;
     (void)!fail(cx, ST_IO, "disk \"a\"");
     log_why(LOG_ERROR, "failed", cx);
-    assert_str(read_line(), "\"level\":\"error\",\"event\":\"failed\",\"request\":\"req_0000000000001\",\"status\":\"IO\",\"code\":\"io\","
-                            "\"why\":\"disk \\\"a\\\"\"}");
+    assert_str(read_line(), "\"level\":\"error\",\"event\":\"failed\",\"request\":\"req_0000000000001\","
+                            "\"status\":\"IO\",\"code\":\"io\",\"why\":\"disk \\\"a\\\"\"}");
     cx->request = 0;
     (void)!refuse(cx, ST_INVALID, S("consents[1].purpose"), MSG_required, NO_PARAMS);
     log_why(LOG_INFO, "refused", cx);
-    assert_str(read_line(), "\"level\":\"info\",\"event\":\"refused\",\"status\":\"INVALID\",\"code\":\"required\",\"field\":\"consents[1].purpose\"}");
+    assert_str(read_line(), "\"level\":\"info\",\"event\":\"refused\",\"status\":\"INVALID\","
+                            "\"code\":\"required\",\"field\":\"consents[1].purpose\"}");
     (void)!refuse(cx, ST_INVALID, S("zhang"), MSG_unknown_field, NO_PARAMS);
     log_why(LOG_INFO, "refused", cx);
-    assert_str(read_line(), "\"level\":\"info\",\"event\":\"refused\",\"status\":\"INVALID\",\"code\":\"unknown_field\"}");
+    assert_str(read_line(), "\"level\":\"info\",\"event\":\"refused\",\"status\":\"INVALID\","
+                            "\"code\":\"unknown_field\"}");
     (void)!refuse(cx, ST_INVALID, S("traits.li@example.com"), MSG_too_long, NO_PARAMS);
     log_why(LOG_INFO, "refused", cx);
     assert_str(read_line(), "\"level\":\"info\",\"event\":\"refused\",\"status\":\"INVALID\",\"code\":\"too_long\"}");

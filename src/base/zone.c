@@ -8,7 +8,10 @@
 
 /* Offsets are found without a search: slot[] says, for each 2^22 s (48 days), which change holds at its
  * start; from there it is a step or two. */
-enum { SLOT_BITS = 22, NAME_MAX_BYTES = 64, FILE_MAX_BYTES = 1 << 18, OFFSET_MOST = 26 * 3600, DAY = 86400, CLEAR = 2 * DAY };
+enum {
+    SLOT_BITS = 22, NAME_MAX_BYTES = 64, FILE_MAX_BYTES = 1 << 18,
+    DAY = 86400, CLEAR = 2 * DAY, OFFSET_MOST = 26 * 3600
+};
 #define AT_NEVER (INT64_MAX / 4)                  /* past every time, and no overflow when an offset is added */
 
 struct Zone {
@@ -183,7 +186,10 @@ static int64_t period_day_after(Period p, int64_t first)
     Civil c = clock_civil_of(first * DAY);
     return clock_days(c.year, c.month + 1, 1);
 }
-static int64_t to_ms(int64_t s) { return s < INT64_MIN / 1000 ? INT64_MIN : s > INT64_MAX / 1000 ? INT64_MAX : s * 1000; }
+static int64_t to_ms(int64_t s)
+{
+    return s < INT64_MIN / 1000 ? INT64_MIN : s > INT64_MAX / 1000 ? INT64_MAX : s * 1000;
+}
 typedef struct Span { int64_t from, to; } Span;
 
 /* Where a change of offset lets local time fall back over a midnight, the new day has begun already;
@@ -233,7 +239,8 @@ Status zone_grid(Cx *cx, const Zone *z, Period p, int week_start, int64_t from, 
     size_t n = 0;
     int64_t start = zone_floor(z, p, week_start, from);
     for (int64_t at = start; from < to && at < to && n <= max; n++) at = zone_next(z, p, week_start, at);
-    if (n > max) return refuse(cx, ST_INVALID, S("period"), MSG_too_many, PARAMS({ .name = "max", .value = (int64_t)max }));
+    if (n > max)
+        return refuse(cx, ST_INVALID, S("period"), MSG_too_many, PARAMS({ .name = "max", .value = (int64_t)max }));
     int64_t *grid = ARENA_MANY(cx->arena, int64_t, n + 1);
     if (!grid) return fail(cx, ST_NO_MEM, "grid of %zu periods", n);
     grid[0] = start;

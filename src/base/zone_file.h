@@ -12,7 +12,7 @@ enum { ZONE_CHANGES_MAX = 4000 };
 /* off[i] s east of UTC holds from at[i] (s) to at[i + 1]; off[0] before at[1], at[0] means nothing. */
 typedef struct ZoneChanges {
     size_t  n;                                    /* >= 1 */
-    int64_t repeats;                              /* s: from here on the 400 years before repeat; 0: the last offset stays */
+    int64_t repeats;                              /* s: from here the 400 years before repeat; 0: nothing does */
     int64_t at[ZONE_CHANGES_MAX];
     int32_t off[ZONE_CHANGES_MAX];
 } ZoneChanges;

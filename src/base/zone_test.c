@@ -11,9 +11,11 @@
 
 static const char *const zones[] = {
     "Asia/Shanghai", "UTC", "America/New_York", "Europe/Berlin", "Europe/London", "Europe/Dublin", "Asia/Kolkata",
-    "Asia/Kathmandu", "Australia/Lord_Howe", "Australia/Sydney", "America/Sao_Paulo", "America/St_Johns", "America/Havana",
-    "Pacific/Apia", "Asia/Beirut", "Africa/Casablanca", "America/Nuuk", "Asia/Gaza", "Pacific/Chatham", "Africa/Cairo",
-    "America/Santiago", "Asia/Tehran", "Antarctica/Troll", "Africa/Monrovia", "EST5EDT", "America/Argentina/ComodRivadavia",
+    "Asia/Kathmandu", "Australia/Lord_Howe", "Australia/Sydney", "America/Sao_Paulo", "America/St_Johns",
+    "America/Havana", "Pacific/Apia", "Asia/Beirut", "Africa/Casablanca", "America/Nuuk", "Asia/Gaza",
+    "Pacific/Chatham", "Africa/Cairo",
+    "America/Santiago", "Asia/Tehran", "Antarctica/Troll", "Africa/Monrovia", "EST5EDT",
+    "America/Argentina/ComodRivadavia",
 };
 static const Zone *zone(Cx *cx, const char *name)
 {
@@ -50,11 +52,13 @@ static bool same_as_libc(const Zone *z, time_t s)
     struct tm tm;
     Civil c = zone_civil(z, s * INT64_C(1000) + 999);
     if (!localtime_r(&s, &tm)) return false;
-    bool same = c.year == tm.tm_year + 1900 && c.month == tm.tm_mon + 1 && c.day == tm.tm_mday && c.hour == tm.tm_hour &&
-                c.minute == tm.tm_min && c.second == tm.tm_sec && c.weekday == tm.tm_wday &&
+    bool same = c.year == tm.tm_year + 1900 && c.month == tm.tm_mon + 1 && c.day == tm.tm_mday &&
+                c.hour == tm.tm_hour && c.minute == tm.tm_min && c.second == tm.tm_sec && c.weekday == tm.tm_wday &&
                 zone_offset(z, s * INT64_C(1000)) == tm.tm_gmtoff;
-    if (!same) print_error("%s at %lld: %d-%d-%d %d:%d:%d, libc %d-%d-%d %d:%d:%d\n", zone_name(z).p, (long long)s, c.year, c.month,
-                           c.day, c.hour, c.minute, c.second, tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+    if (!same)
+        print_error("%s at %lld: %d-%d-%d %d:%d:%d, libc %d-%d-%d %d:%d:%d\n", zone_name(z).p, (long long)s, c.year,
+                    c.month, c.day, c.hour, c.minute, c.second, tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+                    tm.tm_hour, tm.tm_min, tm.tm_sec);
     return same;
 }
 /* Back from the wall clock: of two instants with one wall time libc may take either, we the first. */
@@ -68,7 +72,9 @@ static bool back_as_libc(const Zone *z, time_t s)
     time_t theirs = mktime(&tm);
     bool same = ours <= theirs && ours <= s && tm.tm_hour == again.tm_hour && tm.tm_min == again.tm_min &&
                 tm.tm_mday == again.tm_mday && tm.tm_year == again.tm_year;
-    if (!same) print_error("%s back from %lld: %lld, libc %lld\n", zone_name(z).p, (long long)s, (long long)ours, (long long)theirs);
+    if (!same)
+        print_error("%s back from %lld: %lld, libc %lld\n", zone_name(z).p, (long long)s, (long long)ours,
+                    (long long)theirs);
     return same;
 }
 static void child_compare(const Zone *z, const char *name)
@@ -128,16 +134,26 @@ static void day_is(Cx *cx, const char *name, const char *inside, const char *fro
 TEST(days_have_the_hours_that_their_zone_gave_them)
 {
     day_is(cx, "Asia/Shanghai", "2023-11-14T22:13:20Z", "2023-11-14T16:00:00Z", "2023-11-15T16:00:00Z");
-    day_is(cx, "America/New_York", "2024-03-10T12:00:00Z", "2024-03-10T05:00:00Z", "2024-03-11T04:00:00Z");      /* 23 h */
-    day_is(cx, "America/New_York", "2024-11-03T12:00:00Z", "2024-11-03T04:00:00Z", "2024-11-04T05:00:00Z");      /* 25 h */
-    day_is(cx, "America/Sao_Paulo", "2018-11-04T05:00:00Z", "2018-11-04T03:00:00Z", "2018-11-05T02:00:00Z");     /* begins at 01:00 */
-    day_is(cx, "America/Sao_Paulo", "2018-02-18T02:30:00Z", "2018-02-17T02:00:00Z", "2018-02-18T03:00:00Z");     /* 23:00 comes twice */
-    day_is(cx, "Asia/Beirut", "2022-03-27T10:00:00Z", "2022-03-26T22:00:00Z", "2022-03-27T21:00:00Z");           /* no midnight */
-    day_is(cx, "Australia/Lord_Howe", "2024-04-06T20:00:00Z", "2024-04-06T13:00:00Z", "2024-04-07T13:30:00Z");   /* 24.5 h */
-    day_is(cx, "Australia/Lord_Howe", "2024-10-05T20:00:00Z", "2024-10-05T13:30:00Z", "2024-10-06T13:00:00Z");   /* 23.5 h */
-    day_is(cx, "Pacific/Apia", "2011-12-30T09:59:59Z", "2011-12-29T10:00:00Z", "2011-12-30T10:00:00Z");          /* 29 December */
-    day_is(cx, "Pacific/Apia", "2011-12-30T10:00:00Z", "2011-12-30T10:00:00Z", "2011-12-31T10:00:00Z");          /* then the 31st */
-    day_is(cx, "America/Havana", "2024-11-03T04:30:00Z", "2024-11-03T04:00:00Z", "2024-11-04T05:00:00Z");        /* midnight twice */
+    /* 23 h */
+    day_is(cx, "America/New_York", "2024-03-10T12:00:00Z", "2024-03-10T05:00:00Z", "2024-03-11T04:00:00Z");
+    /* 25 h */
+    day_is(cx, "America/New_York", "2024-11-03T12:00:00Z", "2024-11-03T04:00:00Z", "2024-11-04T05:00:00Z");
+    /* begins at 01:00 */
+    day_is(cx, "America/Sao_Paulo", "2018-11-04T05:00:00Z", "2018-11-04T03:00:00Z", "2018-11-05T02:00:00Z");
+    /* 23:00 comes twice */
+    day_is(cx, "America/Sao_Paulo", "2018-02-18T02:30:00Z", "2018-02-17T02:00:00Z", "2018-02-18T03:00:00Z");
+    /* no midnight */
+    day_is(cx, "Asia/Beirut", "2022-03-27T10:00:00Z", "2022-03-26T22:00:00Z", "2022-03-27T21:00:00Z");
+    /* 24.5 h */
+    day_is(cx, "Australia/Lord_Howe", "2024-04-06T20:00:00Z", "2024-04-06T13:00:00Z", "2024-04-07T13:30:00Z");
+    /* 23.5 h */
+    day_is(cx, "Australia/Lord_Howe", "2024-10-05T20:00:00Z", "2024-10-05T13:30:00Z", "2024-10-06T13:00:00Z");
+    /* 29 December */
+    day_is(cx, "Pacific/Apia", "2011-12-30T09:59:59Z", "2011-12-29T10:00:00Z", "2011-12-30T10:00:00Z");
+    /* then the 31st */
+    day_is(cx, "Pacific/Apia", "2011-12-30T10:00:00Z", "2011-12-30T10:00:00Z", "2011-12-31T10:00:00Z");
+    /* midnight twice */
+    day_is(cx, "America/Havana", "2024-11-03T04:30:00Z", "2024-11-03T04:00:00Z", "2024-11-04T05:00:00Z");
     /* 00:01 fell back to 23:01: the new day had begun and stays */
     day_is(cx, "America/St_Johns", "2010-11-07T03:00:00Z", "2010-11-07T02:30:00Z", "2010-11-08T03:30:00Z");
     day_is(cx, "Asia/Kathmandu", "2024-01-01T00:00:00Z", "2023-12-31T18:15:00Z", "2024-01-01T18:15:00Z");
@@ -161,10 +177,12 @@ TEST(hours_align_to_the_local_clock_and_come_twice_when_it_is_set_back)
 TEST(weeks_and_months_begin_at_local_midnight)
 {
     const Zone *z = zone(cx, "Asia/Shanghai");
-    assert_at(zone_floor(z, PERIOD_WEEK, 1, at("2023-11-19T15:59:59Z")), "2023-11-12T16:00:00Z");     /* Sunday evening */
+    /* Sunday evening */
+    assert_at(zone_floor(z, PERIOD_WEEK, 1, at("2023-11-19T15:59:59Z")), "2023-11-12T16:00:00Z");
     assert_at(zone_next(z, PERIOD_WEEK, 1, at("2023-11-19T15:59:59Z")), "2023-11-19T16:00:00Z");
     assert_at(zone_floor(z, PERIOD_WEEK, 0, at("2023-11-19T15:59:59Z")), "2023-11-18T16:00:00Z");
-    assert_at(zone_floor(z, PERIOD_MONTH, 1, at("2024-02-29T16:00:00Z")), "2024-02-29T16:00:00Z");    /* 1 March there */
+    /* 1 March there */
+    assert_at(zone_floor(z, PERIOD_MONTH, 1, at("2024-02-29T16:00:00Z")), "2024-02-29T16:00:00Z");
     assert_at(zone_floor(z, PERIOD_MONTH, 1, at("2024-02-29T15:59:59Z")), "2024-01-31T16:00:00Z");
     assert_at(zone_next(z, PERIOD_MONTH, 1, at("2023-12-05T00:00:00Z")), "2023-12-31T16:00:00Z");
     z = zone(cx, "America/New_York");
@@ -239,7 +257,8 @@ TEST(a_grid_holds_every_period_once_and_finds_each_instant)
         for (Period p = PERIOD_HOUR; p <= PERIOD_MONTH; p++) {
             ok(zone_grid(cx, z, p, 1, from, to, 5000, &grid, &n));
             assert_true(grid[0] <= from && grid[n] >= to && (n == 1 || (grid[1] > from && grid[n - 1] < to)));
-            for (size_t k = 0; k < n; k++) assert_true(grid[k] < grid[k + 1] && zone_floor(z, p, 1, grid[k + 1] - 1) == grid[k]);
+            for (size_t k = 0; k < n; k++)
+                assert_true(grid[k] < grid[k + 1] && zone_floor(z, p, 1, grid[k + 1] - 1) == grid[k]);
             for (int k = 0; k < 200; k++) {
                 int64_t ms = between(from, to), j = zone_grid_at(grid, n, ms);
                 assert_true(j >= 0 && j < (int64_t)n && grid[j] <= ms && ms < grid[j + 1]);
@@ -251,7 +270,8 @@ TEST(a_grid_holds_every_period_once_and_finds_each_instant)
     const Zone *z = zone(cx, "Pacific/Apia");     /* three days of December, of which one was skipped */
     ok(zone_grid(cx, z, PERIOD_DAY, 1, at("2011-12-29T10:00:00Z"), at("2011-12-31T10:00:00Z"), 2, &grid, &n));
     assert_int_equal(n, 2);
-    assert_int_equal(zone_grid(cx, z, PERIOD_DAY, 1, at("2011-12-29T10:00:00Z"), at("2011-12-31T10:00:01Z"), 2, &grid, &n), ST_INVALID);
+    assert_int_equal(zone_grid(cx, z, PERIOD_DAY, 1, at("2011-12-29T10:00:00Z"), at("2011-12-31T10:00:01Z"), 2,
+                               &grid, &n), ST_INVALID);
     assert_int_equal(cx->why.msg, MSG_too_many);
     assert_int_equal(zone_grid(cx, z, PERIOD_HOUR, 1, INT64_MIN, INT64_MAX, 400, &grid, &n), ST_INVALID);
     ok(zone_grid(cx, z, PERIOD_DAY, 1, 5, 5, 0, &grid, &n));
@@ -260,13 +280,15 @@ TEST(a_grid_holds_every_period_once_and_finds_each_instant)
 TEST(local_text_is_an_instant_in_its_zone)
 {
     static const struct { const char *zone, *text, *want; } cases[] = {
-        { "Asia/Shanghai", "2020-06-10", "2020-06-09T16:00:00Z" }, { "Asia/Shanghai", "2020-06-10T05:00", "2020-06-09T21:00:00Z" },
+        { "Asia/Shanghai", "2020-06-10", "2020-06-09T16:00:00Z" },
+        { "Asia/Shanghai", "2020-06-10T05:00", "2020-06-09T21:00:00Z" },
         { "Asia/Shanghai", "2020-06-10T05:00:00.250Z", "2020-06-10T05:00:00.250Z" },
         { "Asia/Shanghai", "2020-06-10T05:00:00.250", "2020-06-09T21:00:00.250Z" },
         { "Asia/Shanghai", "2020-06-10T05:00-05:00", "2020-06-10T10:00:00Z" },
         { "America/New_York", "2024-03-10T02:30:00.5", "2024-03-10T07:00:00Z" },      /* skipped: the jump */
         { "America/New_York", "2024-11-03T01:30:00.5", "2024-11-03T05:30:00.500Z" },  /* twice: the first */
-        { "America/Sao_Paulo", "2018-11-04", "2018-11-04T03:00:00Z" }, { "Pacific/Apia", "2011-12-30T12:00", "2011-12-30T10:00:00Z" },
+        { "America/Sao_Paulo", "2018-11-04", "2018-11-04T03:00:00Z" },
+        { "Pacific/Apia", "2011-12-30T12:00", "2011-12-30T10:00:00Z" },
     };
     int64_t ms = 42;
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -274,12 +296,14 @@ TEST(local_text_is_an_instant_in_its_zone)
         assert_at(ms, cases[i].want);
     }
     assert_false(zone_parse(zone(cx, "UTC"), S("2020-06-31"), &ms));
-    assert_int_equal(zone_ms(zone(cx, "Asia/Shanghai"), (Civil){ .year = 2024, .month = 13, .day = 1 }), at("2024-12-31T16:00:00Z"));
+    assert_int_equal(zone_ms(zone(cx, "Asia/Shanghai"), (Civil){ .year = 2024, .month = 13, .day = 1 }),
+                     at("2024-12-31T16:00:00Z"));
 }
 TEST(a_name_that_is_no_zone_is_refused_and_so_is_a_way_out_of_the_folder)
 {
     static const char *const bad[] = {
-        "", "Asia/Nowhere", "asia/shanghai ", "../zoneinfo/UTC", "Asia/../UTC", "/usr/share/zoneinfo/UTC", "Asia", "Asia/", "zone.tab",
+        "", "Asia/Nowhere", "asia/shanghai ", "../zoneinfo/UTC", "Asia/../UTC", "/usr/share/zoneinfo/UTC", "Asia",
+        "Asia/", "zone.tab",
         "tzdata.zi", "right/Asia/Shanghai", "北京", ".", "Asia/Shanghai\n",
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
     };
@@ -357,18 +381,24 @@ TEST(footers_of_every_form_are_understood)
 {
     static const struct { const char *footer, *when; int offset; } good[] = {
         { "<+0330>-3:30", "2050-01-01", 3600 },   /* the file's last change says it */
-        { "XXX5YYY,J60/0,J300", "2024-03-01T04:59:59Z", -5 * 3600 }, { "XXX5YYY,J60/0,J300", "2024-03-01T05:00:00Z", -4 * 3600 },
+        { "XXX5YYY,J60/0,J300", "2024-03-01T04:59:59Z", -5 * 3600 },
+        { "XXX5YYY,J60/0,J300", "2024-03-01T05:00:00Z", -4 * 3600 },
         { "XXX5YYY,J59/0,J300", "2024-02-28T05:00:00Z", -4 * 3600 },
-        { "XXX5YYY,J60/0,J300", "2023-03-01T05:00:00Z", -4 * 3600 }, { "XXX5YYY,59/0,300", "2024-02-29T05:00:00Z", -4 * 3600 },
-        { "XXX5YYY,59/0,300", "2024-02-29T04:59:59Z", -5 * 3600 }, { "EST5EDT,0/0,J365/25", "2055-01-01T05:00:00Z", -4 * 3600 },
+        { "XXX5YYY,J60/0,J300", "2023-03-01T05:00:00Z", -4 * 3600 },
+        { "XXX5YYY,59/0,300", "2024-02-29T05:00:00Z", -4 * 3600 },
+        { "XXX5YYY,59/0,300", "2024-02-29T04:59:59Z", -5 * 3600 },
+        { "EST5EDT,0/0,J365/25", "2055-01-01T05:00:00Z", -4 * 3600 },
         { "EST5EDT,0/0,J365/25", "2055-01-01T04:59:59Z", -4 * 3600 }, { "IST-1GMT0,M10.5.0,M3.5.0/1", "2050-01-01", 0 },
-        { "IST-1GMT0,M10.5.0,M3.5.0/1", "2050-07-01", 3600 }, { "<-02>2<-01>,M3.5.0/-1,M10.5.0/0", "2025-03-30T00:59:59Z", -7200 },
+        { "IST-1GMT0,M10.5.0,M3.5.0/1", "2050-07-01", 3600 },
+        { "<-02>2<-01>,M3.5.0/-1,M10.5.0/0", "2025-03-30T00:59:59Z", -7200 },
         { "<-02>2<-01>,M3.5.0/-1,M10.5.0/0", "2025-03-30T01:00:00Z", -3600 },
         { "AAA-10:30BBB-11,M10.1.0,M4.1.0", "2050-01-01", 11 * 3600 },
     };
     static const char *const bad[] = {
-        "X", "XX5", "CET", "CET-1CEST", "CET-1CEST,M3.5.0", "CET-1CEST,M13.5.0,M10.5.0", "CET-1CEST,M3.6.0,M10.5.0", "CET-1CEST,M3.5.7,M10.5.0",
-        "CET-1CEST,M0.5.0,M10.5.0", "CET-1CEST,J0,M10.5.0", "CET-1CEST,J366,M10.5.0", "CET-1CEST,M3.5.0/168,M10.5.0", "CET-25",
+        "X", "XX5", "CET", "CET-1CEST", "CET-1CEST,M3.5.0", "CET-1CEST,M13.5.0,M10.5.0", "CET-1CEST,M3.6.0,M10.5.0",
+        "CET-1CEST,M3.5.7,M10.5.0",
+        "CET-1CEST,M0.5.0,M10.5.0", "CET-1CEST,J0,M10.5.0", "CET-1CEST,J366,M10.5.0", "CET-1CEST,M3.5.0/168,M10.5.0",
+        "CET-25",
         "CET-1CEST,M3.5.0,M10.5.0x", "<CET-1", "CET-1:60", ",",
     };
     const char *dir = test_dir();

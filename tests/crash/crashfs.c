@@ -186,7 +186,8 @@ static void cut_prefix(Sim *s, Node *f)
 static void sector_as_of(const Node *f, size_t v, size_t from, char sector[SECTOR])
 {
     memset(sector, 0, SECTOR);
-    if (from < f->synced.n) memcpy(sector, f->synced.p + from, f->synced.n - from < SECTOR ? f->synced.n - from : SECTOR);
+    size_t had = from < f->synced.n ? f->synced.n - from : 0;
+    if (had) memcpy(sector, f->synced.p + from, had < SECTOR ? had : SECTOR);
     for (size_t i = 0; i < v; i++) {
         const Change *c = &f->changes[i];
         size_t low = c->at > from ? c->at - from : 0;
@@ -234,7 +235,8 @@ static void cut_node(Sim *s, Node *d, CrashMode mode)
     }
     forget_changes(d);
     names_clear(&d->names);
-    for (size_t i = 0; i < d->synced_names.n; i++) names_add(&d->names, d->synced_names.p[i].name, d->synced_names.p[i].node);
+    for (size_t i = 0; i < d->synced_names.n; i++)
+        names_add(&d->names, d->synced_names.p[i].name, d->synced_names.p[i].node);
     d->now.n = 0;
     bytes_resize(&d->now, d->synced.n);
     if (d->synced.n) memcpy(d->now.p, d->synced.p, d->synced.n);
@@ -320,7 +322,8 @@ static Status sim_open(Cx *cx, void *self, const char *path, FsMode mode, FsFile
     Node *d = parent(s, path, &name), *f = at_path(s, path);
     TRY(powered(cx, s, mode == FS_CREATE ? &last : NULL));
     if (!d || (!f && mode != FS_CREATE)) return missing(cx, s, "open", path);
-    if (f && (mode == FS_CREATE || f->is_dir)) return fail(cx, ST_IO, "open %s: %s", path, f->is_dir ? "EISDIR" : "EEXIST");
+    if (f && (mode == FS_CREATE || f->is_dir))
+        return fail(cx, ST_IO, "open %s: %s", path, f->is_dir ? "EISDIR" : "EEXIST");
     if (!f) change_names(d, NULL, name, f = node_new(s, false));
     TRY(done(cx, last));
     *ret = must(calloc(1, sizeof **ret));
@@ -403,7 +406,8 @@ static Status sim_rename(Cx *cx, void *self, const char *from, const char *to)
     if (!node) return missing(cx, s, "rename", from);
     if (old == node) return done(cx, last);
     if (is_below(node, to_d)) return fail(cx, ST_IO, "rename %s to %s: EINVAL", from, to);
-    if (old && (old->is_dir != node->is_dir || old->names.n)) return fail(cx, ST_IO, "rename %s to %s: EEXIST", from, to);
+    if (old && (old->is_dir != node->is_dir || old->names.n))
+        return fail(cx, ST_IO, "rename %s to %s: EEXIST", from, to);
     change_names(to_d, d == to_d ? name : NULL, to_name, node);
     if (d != to_d) change_names(d, name, NULL, NULL);
     return done(cx, last);

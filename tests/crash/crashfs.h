@@ -26,8 +26,8 @@ void crashfs_free(Fs);                        /* files still open are closed by 
 
 /* The power goes and comes back. What was open before answers IO from now on; close it. */
 void crashfs_cut(Fs, CrashMode);
-/* The power goes during the change (write, truncate, sync, new or changed name) after n more: that one returns IO and may
- * or may not have happened, then everything does until crashfs_cut(). -1: off. */
+/* The power goes during the change (write, truncate, sync, new or changed name) after n more: that one returns IO
+ * and may or may not have happened; then everything returns IO until crashfs_cut(). -1: off. */
 void crashfs_stop_after(Fs, long n);
 long crashfs_changes(Fs);                     /* how many changes so far: the n worth trying */
 /* The nth sync from now, of a file or directory (1 is the next), returns OK and does nothing. 0: off. */

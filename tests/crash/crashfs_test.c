@@ -50,7 +50,8 @@ static void same_name_call(Cx *cx, Pair *p)
         else if (what == 3) st[i] = fs.ops->sync_dir(cx, fs.self, p->root[i]);
         else st[i] = fs.ops->open(cx, fs.self, x[i], mode, &got[i]);
     }
-    if (st[0] != st[1]) print_error("%zu %s %s: %s, really %s\n", what, x[0], y[0], status_name(st[0]), status_name(st[1]));
+    if (st[0] != st[1])
+        print_error("%zu %s %s: %s, really %s\n", what, x[0], y[0], status_name(st[0]), status_name(st[1]));
     assert_int_equal(st[0], st[1]);
     if (!got[0]) return;
     size_t slot = pick(4);
