@@ -192,11 +192,12 @@ static Status whole_ad(Cx *cx, uint8_t version, Str ad, Str *ret)
 }
 Status keys_seal(Cx *cx, const Keys *k, Str ad, Str plain, Str *ret)
 {
-    Str full;
+    Str full = { 0 };
     TRY(whole_ad(cx, VERSION, ad, &full));
     uint8_t *p = plain.n > SIZE_MAX / 2 ? NULL : arena_raw(cx->arena, KEYS_SEAL_EXTRA + plain.n);
     if (!p) return fail(cx, ST_NO_MEM, "seal");
-    memcpy(p, full.p, HEADER);
+    p[0] = FORMAT;
+    p[1] = VERSION;
     randombytes_buf(p + HEADER, NONCE);
     crypto_aead_xchacha20poly1305_ietf_encrypt(p + HEADER + NONCE, NULL, (const uint8_t *)plain.p, plain.n,
                                                (const uint8_t *)full.p, full.n, NULL, p + HEADER, k->field);
@@ -207,7 +208,7 @@ Status keys_open_sealed(Cx *cx, const Keys *k, Str ad, Str sealed, Str *ret)
 {
     _Static_assert(KEYS_SEAL_EXTRA == HEADER + NONCE + TAG, "the header says how much sealing adds");
     const uint8_t *p = (const uint8_t *)sealed.p;
-    Str full;
+    Str full = { 0 };
     if (sealed.n < KEYS_SEAL_EXTRA) return fail(cx, ST_IO, "sealed value: cut short");
     if (p[0] != FORMAT || p[1] != VERSION)
         return fail(cx, ST_IO, "sealed value: unknown format %d or key version %d", p[0], p[1]);

@@ -467,8 +467,8 @@ static Status names_copy(Cx *cx, Sim *sim, const char *path, Str **ret, size_t *
 }
 static Status sim_list(Cx *cx, void *self, const char *path, FsEach *each, void *arg)
 {
-    Str *names;
-    size_t n;
+    Str *names = NULL;
+    size_t n = 0;
     TRY(names_copy(cx, self, path, &names, &n));
     for (size_t i = 0; i < n; i++) TRY(each(cx, arg, names[i]));      /* unlocked: it may call back */
     return ST_OK;
