@@ -206,7 +206,8 @@ TEST(a_shape_describes_itself_as_json_schema)
         { "one", "{\"anyOf\":[{\"$ref\":\"#/components/schemas/inner\"},{\"type\":\"null\"}]}" },
         { "consents", "{\"type\":[\"array\",\"null\"],\"items\":{\"$ref\":\"#/components/schemas/inner\"},"
                       "\"minItems\":1,\"maxItems\":3}" },
-        { "tags", "{\"type\":[\"array\",\"null\"],\"items\":{\"type\":\"string\",\"maxLength\":65536},\"maxItems\":1000}" },
+        { "tags", "{\"type\":[\"array\",\"null\"],\"items\":{\"type\":\"string\",\"maxLength\":65536},"
+                  "\"maxItems\":1000}" },
         { "extra", "{}" },
     };
     for (size_t i = 0; i < COUNT(wants); i++) {
@@ -217,7 +218,8 @@ TEST(a_shape_describes_itself_as_json_schema)
 #ifdef LIUKE_FAULT
 TEST(a_shape_without_memory_says_so)
 {
-    static const char json[] = "{\"name\":\"\\t\",\"consents\":[{\"purpose\":\"ab\"}],\"tags\":[\"\"],\"colour\":\"x\"}";
+    static const char json[] = "{\"name\":\"\\t\",\"consents\":[{\"purpose\":\"ab\"}],"
+                               "\"tags\":[\"\"],\"colour\":\"x\"}";
     long n = 0;
     Status st = ST_NO_MEM;
     for (; st != ST_INVALID; n++) {
