@@ -98,7 +98,14 @@ enum {
     NET_REPLY_BYTES_MAX   = 4 << 20,
     NET_SECONDS_MAX       = 20,
     NET_REDIRECTS_MAX     = 3,
-    MAIL_BYTES_MAX        = 1 << 20,
+    NET_HEADER_BYTES_MAX  = 64 << 10,        /* of one reply */
+    NET_CONNECT_MS        = 10000,
+    NET_ALLOW_MAX         = 64,              /* entries of net_allow */
+    NET_LOOKUPS_MAX       = 64,              /* names being resolved at once */
+    MAIL_BYTES_MAX        = 1 << 20,         /* text and html together */
+    MAIL_SUBJECT_MAX      = 500,
+    MAIL_SECONDS_MAX      = 60,              /* for one mail: servers scan before they answer */
+    MAIL_ANSWER_BYTES_MAX = 512,             /* kept of what the server said */
     MAIL_TRIES_MAX        = 12
 };
 #endif
