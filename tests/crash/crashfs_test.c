@@ -27,15 +27,16 @@ static Str contents(Cx *cx, Fs fs, const char *path)              /* .p NULL: no
 
 /* The same random calls on the simulation and on the real thing. */
 
-typedef struct Pair { Fs fs[2]; char root[2][80]; FsFile *f[4][2]; } Pair;
-static void paths(const Pair *p, const char *name, char ret[2][128])
+enum { PATH_BYTES = 256 };
+typedef struct Pair { Fs fs[2]; char root[2][64]; FsFile *f[4][2]; } Pair;
+static void paths(const Pair *p, const char *name, char ret[2][PATH_BYTES])
 {
-    for (int i = 0; i < 2; i++) snprintf(ret[i], 128, "%s/%s", p->root[i], name);
+    for (int i = 0; i < 2; i++) snprintf(ret[i], PATH_BYTES, "%s/%s", p->root[i], name);
 }
 static void same_name_call(Cx *cx, Pair *p)
 {
     static const char *const names[] = { "a", "b", "d/a", "d/留", "e", "none/x", "d" };
-    char x[2][128], y[2][128];
+    char x[2][PATH_BYTES], y[2][PATH_BYTES];
     Status st[2] = { ST_OK, ST_OK };
     size_t what = pick(7);
     FsMode mode = (FsMode)pick(3);
@@ -105,7 +106,7 @@ TEST(without_a_cut_it_behaves_as_a_real_file_system)
         if (round % 50 == 0) arena_reset(cx->arena);
     }
     Buf b[2] = { buf_new(cx->arena, 1000), buf_new(cx->arena, 1000) };
-    char x[2][128];
+    char x[2][PATH_BYTES];
     for (int i = 0; i < 2; i++) {
         paths(&p, "d", x);
         ok(p.fs[i].ops->list(cx, p.fs[i].self, p.root[i], note, &b[i]));
