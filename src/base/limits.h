@@ -19,12 +19,15 @@ enum {
     /* http */
     HTTP_BODY_MAX         = 1 << 20,         /* own API; a route may say less or more */
     HTTP_HEADERS_MAX      = 100,
-    HTTP_HEADER_BYTES_MAX = 16 << 10,
-    HTTP_URL_MAX          = 8 << 10,
+    HTTP_HEADER_BYTES_MAX = 8 << 10,         /* names and values, without the request line */
+    HTTP_URL_MAX          = 4 << 10,
     HTTP_QUERY_MAX        = 64,              /* parameters */
     HTTP_REPLY_MAX        = 1 << 20,         /* past it a reply is streamed */
     HTTP_CONNECTIONS_MAX  = 12000,
-    HTTP_IDLE_SECONDS     = 75,
+    HTTP_IDLE_SECONDS     = 75,              /* between two requests */
+    HTTP_HEADER_SECONDS   = 20,              /* a first request's headers, and any request's after its first line */
+    HTTP_BODY_SECONDS     = 120,
+    HTTP_REPLY_SECONDS    = 120,             /* a reply that the client does not read */
     HTTP_GZIP_RATIO_MAX   = 100,             /* decompressed over compressed, past the first 64 KiB */
 
     /* pages of lists */

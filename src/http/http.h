@@ -29,10 +29,12 @@ typedef struct Req {
     int64_t  who;                            /* 0: nobody we know */
     unsigned may;                            /* what they may do */
     const void *in;                          /* the struct of route->takes */
+    void    *own;                            /* the server's own */
 } Req;
 Str  req_header(const Req *, const char *name);            /* any case; .p NULL: absent */
 Str  req_query(Cx *, const Req *, const char *name);       /* decoded; .p NULL: absent */
 Str  req_cookie(const Req *, const char *name);
+bool req_gone(const Req *);                  /* nobody waits for the reply any more: stop working. Any thread, cheap. */
 
 typedef struct Later Later;
 typedef struct Stream Stream;
@@ -47,19 +49,22 @@ typedef struct Res {
     Later  *later;
     Stream *stream;
     void   *own;                             /* the server's own */
+    size_t  used;                            /* arena bytes the request took, set by http_serve() */
 } Res;
 JsonW *res_json(Cx *, Res *, int code);
 Html  *res_html(Cx *, Res *, int code);
 void   res_bytes(Res *, int code, const char *type, Str still);
 void   res_header(Cx *, Res *, const char *name, Str value);      /* CR, LF, NUL: dropped with a log line */
 /* LOG routes: the reply already in *rs is sent when later_done() says OK; another Status becomes the error document.
- * later_done() is called once, from any thread, also before the handler has returned. */
+ * later_done() is called once, from any thread, also before the handler has returned; never when the handler returns
+ * another Status than OK. */
 Status res_later(Cx *, Res *, Later **ret) MUST_USE;
 void   later_done(Later *, Status);
 /* A reply pulled piece by piece (large downloads, event streams). pull fills at most max bytes: > 0 written, 0 nothing
  * yet (stream_wake() asks again), -1 the end, -2 broken. drop is called once, also when the client leaves. */
 typedef int64_t StreamPull(void *state, char *to, size_t max);
-Status res_stream(Cx *, Res *, const char *type, StreamPull *, void *state, void (*drop)(void *), Stream **ret) MUST_USE;
+Status res_stream(Cx *, Res *, const char *type, StreamPull *, void *state, void (*drop)(void *),
+    Stream **ret) MUST_USE;
 void   stream_wake(Stream *);                /* any thread, until drop was called */
 
 typedef Status Handler(Cx *, const Req *, Res *);
@@ -90,7 +95,7 @@ typedef struct HttpConfig {
     App        *app;
     Records    *records;                     /* given to every Cx */
     Lang        lang;
-    Status    (*who)(Cx *, Req *);           /* sets who and may; runs on the route's queue, PUBLIC routes too; may be NULL */
+    Status    (*who)(Cx *, Req *);   /* sets who and may; runs on the route's queue, PUBLIC routes too; may be NULL */
     void      (*done)(Cx *);                 /* at the end of every Cx (records_done) */
 } HttpConfig;
 typedef struct Http Http;
@@ -99,10 +104,12 @@ int    http_port(const Http *);
 /* Stop taking connections, answer what is in flight (at most ms), end streams, join every thread. */
 void   http_stop(Http *, int64_t ms);
 
-/* In-process, without a socket: what a connection would do with this request, waiting included. Always leaves a complete
- * response; an error is {"error":{"code","field","params","message"}}. */
+/* In-process, without a socket: what a connection would do with this request, waiting included; who and may are taken
+ * from the Req where the config has no who(). Always leaves a complete response; an error is
+ * {"error":{"code","field","params","message"}}. A stream is pulled until it ends or has nothing yet. */
 void   http_serve(Cx *, const HttpConfig *, const Req *, Res *);
 Status routes_check(Cx *, const RouteTable *, size_t n) MUST_USE;
 /* The OpenAPI 3.1 document of the tables. */
 void   openapi_write(JsonW *, const RouteTable *, size_t n, Str server_url);
+Handler http_healthz, http_metrics, http_openapi;          /* for the api's tables: LOOP routes */
 #endif
