@@ -66,7 +66,8 @@ enum {
 
     /* log */
     LOG_FILE_BYTES        = 64 << 20,
-    LOG_FRAME_MAX         = 1 << 20,
+    LOG_FRAME_MAX         = 1 << 20,         /* one call's entries, stored */
+    LOG_GROUP_MAX         = 8 << 20,         /* one commit's */
     LOG_KEEP_DAYS         = 7,
 
     /* records */
