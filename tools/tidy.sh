@@ -38,8 +38,10 @@ echo "$files" | xargs -P "$(nproc)" -n 4 clang-tidy --quiet -p "$build" \
     --extra-arg=-Wno-error --extra-arg=-Wno-unknown-warning-option >"$out" 2>/dev/null
 rc=$?
 if [ $rc -ne 0 ]; then
-    sed -E "s#^([^ :]*/)?\.\./(src|tests|bench)/#\2/#; s#$PWD/##g" "$out" | grep -vE '^$'
-    echo "tidy: $(grep -cE '(error|warning): ' "$out") findings"
+    mkdir -p build/logs
+    sed -E "s#^([^ :]*/)?\.\./(src|tests|bench)/#\2/#; s#$PWD/##g" "$out" >build/logs/tidy.txt
+    grep -E ': (error|warning): ' build/logs/tidy.txt
+    echo "tidy: $(grep -cE ': (error|warning): ' "$out") findings; how it gets there is in build/logs/tidy.txt"
     exit 1
 fi
 echo "tidy: $(echo "$files" | wc -l) files"
