@@ -110,6 +110,10 @@ enum {
     MAIL_SUBJECT_MAX      = 500,
     MAIL_SECONDS_MAX      = 60,              /* for one mail: servers scan before they answer */
     MAIL_ANSWER_BYTES_MAX = 512,             /* kept of what the server said */
-    MAIL_TRIES_MAX        = 12
+    MAIL_TRIES_MAX        = 12,
+    MAIL_RETRY_MS         = 60000,           /* after the first try; doubles with each */
+    MAIL_RETRY_MAX_MS     = 4 * 3600 * 1000,
+    MAIL_LEASE_MS         = 150000,          /* a mail taken and never settled comes again; over 2 MAIL_SECONDS_MAX */
+    MAIL_RUN_MAX          = 20               /* mails of one run of the job */
 };
 #endif

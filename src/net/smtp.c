@@ -4,6 +4,7 @@
 #include "base/fault.h"
 #include "base/limits.h"
 #include "base/scrub.h"
+#include "base/utf8.h"
 #include "net/easy.h"
 #include <stdio.h>
 #include <string.h>
@@ -247,23 +248,12 @@ static size_t take_line(char *p, size_t size, size_t n, void *arg)
     if (!t->ended && t->n < sizeof t->text) t->text[t->n++] = ' ';
     return n;
 }
-static size_t utf8_length(const char *p, size_t n)
-{
-    unsigned char c = (unsigned char)*p;
-    size_t len = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
-    if (len == 0 || len > n) return 0;
-    for (size_t i = 1; i < len; i++) if (((unsigned char)p[i] & 0xc0) != 0x80) return 0;
-    unsigned char d = len > 2 ? (unsigned char)p[1] : 0;
-    if ((c == 0xe0 && d < 0xa0) || (c == 0xed && d > 0x9f) || (c == 0xf0 && d < 0x90) || (c == 0xf4 &&
-        d > 0x8f)) return 0;
-    return len;
-}
 /* Valid UTF-8 without control characters, at most MAIL_ANSWER_BYTES_MAX, cut between characters. */
 static Status clean(Cx *cx, Str s, Str *ret)
 {
     Buf b = buf_new(cx->arena, MAIL_ANSWER_BYTES_MAX);
     for (size_t i = 0; i < s.n;) {
-        size_t len = utf8_length(s.p + i, s.n - i);
+        size_t len = utf8_char((Str){ s.p + i, s.n - i });
         Str c = len ? (Str){ s.p + i, len } : S("\xef\xbf\xbd");
         if (len == 1 && ((unsigned char)*c.p < ' ' || *c.p == 0x7f)) c = S(" ");
         if (b.n + c.n > MAIL_ANSWER_BYTES_MAX) break;

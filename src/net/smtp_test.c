@@ -1,16 +1,13 @@
-#include "tests/test.h"
+#include "tests/smtp_fake.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "net/http_client.h"
 #include "net/smtp.h"
-#include <arpa/inet.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -216,92 +213,14 @@ TEST(without_tls_on_offer_nothing_is_sent_in_the_open)
 
 /* --- a scripted server, for failures that a real one does not show --- */
 
-typedef struct Fake {
-    pthread_t thread;
-    int listener, port;
-    const char *greeting, *ehlo, *rcpt, *data, *dot, *quit;   /* NULL: says nothing; "!": closes */
-    _Atomic bool stop;
-    char seen[8192];
-} Fake;
-
-static bool give(Fake *f, int fd, const char *what)
-{
-    if (!what) return true;
-    if (*what == '!') return false;
-    if (strcmp(what, "flood") == 0)
-        for (int i = 0; i < 20000 && !f->stop; i++)
-            if (send(fd, "250-and another line of it\r\n", 28, MSG_NOSIGNAL) != 28) return false;
-    return send(fd, what, strlen(what), MSG_NOSIGNAL) > 0;
-}
-static const char *reply_to(const Fake *f, const char *line, bool *in_data)
-{
-    if (*in_data) {
-        if (strcmp(line, ".\r\n") != 0) return "";
-        *in_data = false;
-        return f->dot;
-    }
-    if (strncmp(line, "EHLO", 4) == 0 || strncmp(line, "HELO", 4) == 0) return f->ehlo;
-    if (strncmp(line, "RCPT", 4) == 0) return f->rcpt;
-    if (strncmp(line, "QUIT", 4) == 0) return f->quit;
-    if (strncmp(line, "DATA", 4) != 0) return "250 ok\r\n";
-    *in_data = f->data && strncmp(f->data, "354", 3) == 0;
-    return f->data;
-}
-static void converse(Fake *f, int fd)
-{
-    char line[2048];
-    size_t n = 0;
-    bool in_data = false;
-    if (!give(f, fd, f->greeting)) return;
-    while (!f->stop && recv(fd, line + n, 1, 0) == 1) {
-        if (line[n++] != '\n' && n < sizeof line - 1) continue;
-        line[n] = 0;
-        n = 0;
-        size_t had = strlen(f->seen);
-        snprintf(f->seen + had, sizeof f->seen - had, "%s", line);
-        const char *what = reply_to(f, line, &in_data);
-        if (what && !*what) continue;
-        if (!give(f, fd, what)) return;
-    }
-}
-static void *fake_serve(void *arg)
-{
-    Fake *f = arg;
-    while (!f->stop) {
-        int fd = accept(f->listener, NULL, NULL);
-        struct timeval patience = { .tv_sec = 5 };
-        if (fd < 0) break;
-        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-        converse(f, fd);
-        close(fd);
-    }
-    return NULL;
-}
-static Fake fake(void)
-{
-    return (Fake){ .greeting = "220 hello\r\n", .ehlo = "250-fake\r\n250 SIZE\r\n", .rcpt = "250 ok\r\n",
-        .data = "354 go on\r\n",
-        .dot = "250 2.0.0 queued\r\n", .quit = "221 bye\r\n" };
-}
 /* Send one mail to the fake and stop it. */
-static Status try_fake(Cx *cx, Fake *f, SmtpReply *ret)
+static Status try_fake(Cx *cx, SmtpFake *f, SmtpReply *ret)
 {
-    struct sockaddr_in at = { .sin_family = AF_INET };
-    socklen_t n = sizeof at;
-    inet_pton(AF_INET, "127.0.0.1", &at.sin_addr);
-    f->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(f->listener, (struct sockaddr *)&at, sizeof at), 0);
-    assert_int_equal(listen(f->listener, 4), 0);
-    assert_int_equal(getsockname(f->listener, (struct sockaddr *)&at, &n), 0);
-    f->port = ntohs(at.sin_port);
-    assert_int_equal(pthread_create(&f->thread, NULL, fake_serve, f), 0);
+    smtp_fake_start(f);
     SmtpServer s = { .host = S("127.0.0.1"), .port = f->port, .timeout_ms = 700 };
     Mail m = mail();
     Status st = smtp_send(cx, &s, &m, ret);
-    f->stop = true;
-    shutdown(f->listener, SHUT_RDWR);
-    pthread_join(f->thread, NULL);
-    close(f->listener);
+    smtp_fake_stop(f);
     return st;
 }
 TEST(servers_that_fall_silent_or_silly_are_left_with_a_reason)
@@ -309,28 +228,28 @@ TEST(servers_that_fall_silent_or_silly_are_left_with_a_reason)
     SmtpReply r;
     static const struct { const char *what; size_t at; const char *says; int code; bool retry; Msg reason;
     } cases[] = {
-        { "silent", offsetof(Fake, greeting), NULL, 0, true, MSG_mail_timeout },
-        { "hangs up", offsetof(Fake, greeting), "!", 0, true, MSG_mail_unreachable },
-        { "not smtp", offsetof(Fake, greeting), "HTTP/1.1 400 Bad\r\n\r\n", 0, true, MSG_mail_timeout },
-        { "closed for today", offsetof(Fake, greeting), "421 4.3.2 later\r\n", 421, true, MSG_mail_later },
-        { "does not want us", offsetof(Fake, greeting), "554 5.7.1 you are listed\r\n", 554, true,
+        { "silent", offsetof(SmtpFake, greeting), NULL, 0, true, MSG_mail_timeout },
+        { "hangs up", offsetof(SmtpFake, greeting), "!", 0, true, MSG_mail_unreachable },
+        { "not smtp", offsetof(SmtpFake, greeting), "HTTP/1.1 400 Bad\r\n\r\n", 0, true, MSG_mail_timeout },
+        { "closed for today", offsetof(SmtpFake, greeting), "421 4.3.2 later\r\n", 421, true, MSG_mail_later },
+        { "does not want us", offsetof(SmtpFake, greeting), "554 5.7.1 you are listed\r\n", 554, true,
             MSG_mail_settings },
-        { "endless", offsetof(Fake, ehlo), "flood", 0, true, MSG_mail_unreachable },
-        { "silent at rcpt", offsetof(Fake, rcpt), NULL, 0, true, MSG_mail_timeout },
-        { "unknown detail", offsetof(Fake, rcpt), "550 no\r\n", 550, false, MSG_mail_rejected },
-        { "shortest", offsetof(Fake, rcpt), "550\r\n", 550, false, MSG_mail_rejected },
-        { "lines", offsetof(Fake, rcpt), "550-5.1.1 no such\r\n550 5.1.1 person\r\n", 550, false,
+        { "endless", offsetof(SmtpFake, ehlo), "flood", 0, true, MSG_mail_unreachable },
+        { "silent at rcpt", offsetof(SmtpFake, rcpt), NULL, 0, true, MSG_mail_timeout },
+        { "unknown detail", offsetof(SmtpFake, rcpt), "550 no\r\n", 550, false, MSG_mail_rejected },
+        { "shortest", offsetof(SmtpFake, rcpt), "550\r\n", 550, false, MSG_mail_rejected },
+        { "lines", offsetof(SmtpFake, rcpt), "550-5.1.1 no such\r\n550 5.1.1 person\r\n", 550, false,
             MSG_mail_no_such_box },
-        { "no data today", offsetof(Fake, data), "451 4.3.0 disk\r\n", 451, true, MSG_mail_later },
-        { "never data", offsetof(Fake, data), "554 5.5.1 no\r\n", 554, false, MSG_mail_rejected },
-        { "drops at data", offsetof(Fake, data), "!", 0, true, MSG_mail_unreachable },
-        { "silent at the dot", offsetof(Fake, dot), NULL, 0, true, MSG_mail_timeout },
-        { "drops at the dot", offsetof(Fake, dot), "!", 0, true, MSG_mail_unreachable },
-        { "later at the dot", offsetof(Fake, dot), "452 4.2.2 full for now\r\n", 452, true, MSG_mail_later },
+        { "no data today", offsetof(SmtpFake, data), "451 4.3.0 disk\r\n", 451, true, MSG_mail_later },
+        { "never data", offsetof(SmtpFake, data), "554 5.5.1 no\r\n", 554, false, MSG_mail_rejected },
+        { "drops at data", offsetof(SmtpFake, data), "!", 0, true, MSG_mail_unreachable },
+        { "silent at the dot", offsetof(SmtpFake, dot), NULL, 0, true, MSG_mail_timeout },
+        { "drops at the dot", offsetof(SmtpFake, dot), "!", 0, true, MSG_mail_unreachable },
+        { "later at the dot", offsetof(SmtpFake, dot), "452 4.2.2 full for now\r\n", 452, true, MSG_mail_later },
     };
     ok(net_start(cx, &allowing));
     for (size_t i = 0; i < COUNT(cases); i++) {
-        Fake f = fake();
+        SmtpFake f = smtp_fake();
         memcpy((char *)&f + cases[i].at, &cases[i].says, sizeof cases[i].says);
         Status st = try_fake(cx, &f, &r);
         if (st != ST_IO || r.code != cases[i].code || r.reason != cases[i].reason)
@@ -350,7 +269,7 @@ TEST(a_mail_is_sent_once_taken_however_the_goodbye_goes)
     SmtpReply r;
     ok(net_start(cx, &allowing));
     for (size_t i = 0; i < COUNT(byes); i++) {
-        Fake f = fake();
+        SmtpFake f = smtp_fake();
         f.quit = byes[i];
         int64_t start = clock_mono();
         ok(try_fake(cx, &f, &r));
@@ -363,12 +282,12 @@ TEST(a_mail_is_sent_once_taken_however_the_goodbye_goes)
 TEST(an_answer_is_kept_as_clean_text)
 {
     SmtpReply r;
-    Fake f = fake();
+    SmtpFake f = smtp_fake();
     ok(net_start(cx, &allowing));
     f.rcpt = "550-5.1.1 caf\xe9 \x01\x1b[31m\r\n550 5.1.1 \xe7\x95\x99\r\n";
     assert_int_equal(try_fake(cx, &f, &r), ST_IO);
     assert_str(r.text, "550-5.1.1 caf\xef\xbf\xbd   [31m 550 5.1.1 \xe7\x95\x99");
-    f = fake();
+    f = smtp_fake();
     char text[900] = "550 5.1.1 ";
     for (size_t i = strlen(text); i < 800; i += 3) memcpy(text + i, "客", 4);
     memcpy(text + strlen(text), "\r\n", 3);
@@ -467,7 +386,7 @@ TEST(every_failing_allocation_and_send_of_a_mail_is_told)
         long n = 0;
         for (;; n++) {
             Cx one = test_cx();
-            Fake f = fake();
+            SmtpFake f = smtp_fake();
             SmtpReply r;
             fault_arm(kinds[k], n);
             Status st = try_fake(&one, &f, &r);
