@@ -8,12 +8,16 @@ for f in dev .ci/run tools/*.sh tests/*/*.sh bench/*.sh; do
     n=$((n + 1))
     bash -n "$f" || rc=1
 done
-for f in tools/*.py tests/*/*.py; do
-    [ -f "$f" ] || continue
-    n=$((n + 1))
-    python3 -c 'import ast, sys; ast.parse(open(sys.argv[1]).read(), sys.argv[1])' "$f" 2>&1 | sed -n '/File/,$p'
-    [ "${PIPESTATUS[0]}" -eq 0 ] || rc=1
-done
+n=$((n + $(ls tools/*.py tests/*/*.py 2>/dev/null | wc -l)))
+python3 - tools/*.py tests/*/*.py <<'EOF' || rc=1
+import ast, sys
+for path in filter(lambda p: "*" not in p, sys.argv[1:]):
+    try:
+        ast.parse(open(path, encoding="utf-8").read(), path)
+    except SyntaxError as e:
+        print(f"{path}:{e.lineno}: {e.msg}")
+        sys.exit(1)
+EOF
 [ $n -gt 0 ] || rc=1
 [ $rc -eq 0 ] && echo "shell: $n scripts"
 exit $rc
