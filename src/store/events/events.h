@@ -20,6 +20,7 @@ typedef struct EventsConfig {
     const char *zone;            /* the product's day, for stored bitmaps; NULL: UTC */
     size_t      tail_bytes;      /* flush when the tail holds more; 0: 64 MiB */
     bool        quiet;           /* no threads of its own but the log's: tests call events_flush() and events_merge() */
+    size_t      log_file_bytes;  /* 0: LOG_FILE_BYTES; tests roll sooner */
 } EventsConfig;
 
 typedef enum PropKind { PROP_NULL, PROP_BOOL, PROP_INT, PROP_DOUBLE, PROP_STR, PROP_LIST } PropKind;   /* stored */
@@ -60,22 +61,22 @@ void   events_close(Events *);                   /* commits what waits; NULL is 
 
 /* One call is one frame: after a power cut all of it is there or none. An event whose message key is in the
  * window is dropped and ret_same[i] set (ret_same may be NULL). done runs once on the log's thread when all of it, and
- * any original it repeats, is durable (OK) or was not written (IO). On a Status other than OK done is not called.
- * BUSY: the queue or the tail is full. LIMITED event_names / prop_names with .field naming it: past a source's limit
+ * any original it repeats, is durable (OK) or was not written (IO; NO_MEM, BUSY where that was why). On a Status other than OK done is not called.
+ * BUSY: the queue is full (also with a full tail). LIMITED event_names / prop_names with .field naming it: past a source's limit
  * (nothing of this call is written). Cost: one hash probe and one copy per event. */
 typedef void EventsDone(void *arg, Status);
 Status events_append(Cx *, Events *, const Entry *, size_t n, bool *ret_same, EventsDone *, void *arg) MUST_USE;
 Status events_append_wait(Cx *, Events *, const Entry *, size_t n, bool *ret_same) MUST_USE;   /* blocks until durable */
 
 /* Read durable entries in log order from a position (0: the oldest kept). Slices live during the call.
- * each returns OK to go on; NOT_FOUND stops without error. ret_next is where to go on from; equal to from: nothing new. */
+ * each returns OK to go on; NOT_FOUND stops without error, and that entry comes again. ret_next is where to go on from; equal to from: nothing new. */
 typedef Status EventsEach(Cx *, void *arg, int64_t pos, const Entry *);
 Status events_read(Cx *, Events *, int64_t from, EventsEach *, void *arg, int64_t *ret_next) MUST_USE;
 int64_t events_end(Events *);                    /* position after the last durable entry */
 bool   events_wait(Events *, int64_t past, int64_t timeout_ms);   /* until events_end() > past; false: time-out */
 void   events_keep_from(Events *, int64_t pos);  /* log files before it may go (when flushed and old enough) */
 
-Status events_flush(Cx *, Events *) MUST_USE;    /* the tail into segments, now */
+Status events_flush(Cx *, Events *) MUST_USE;    /* the tail into segments, now; nothing to do is OK */
 Status events_merge(Cx *, Events *) MUST_USE;    /* one merge step where one is due; NOT_FOUND: none is */
 
 typedef struct EventsStats {

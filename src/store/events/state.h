@@ -27,7 +27,9 @@ size_t state_tail_bytes(const State *);
 Status state_names(Cx *, State *, const Entry *, size_t n) MUST_USE;
 
 /* Write the tail into new segments (synced) and say which manifest would make them count; state_commit() makes readers use
- * it after the caller has written that manifest, state_abandon() drops it. One at a time. NOT_FOUND: nothing to do. */
+ * it after the caller has written that manifest, state_abandon() drops it when it was never tried to be written. When writing it
+ * failed it may stand all the same: it is tried again until it succeeds, and state_close() before that leaves the new
+ * segments' files alone; state_open() removes those that the manifest does not name. One at a time. NOT_FOUND: nothing to do. */
 Status state_flush(Cx *, State *, Manifest *ret_next) MUST_USE;
 Status state_merge(Cx *, State *, Manifest *ret_next) MUST_USE;
 void   state_commit(Cx *, State *, const Manifest *);

@@ -413,9 +413,8 @@ Status wal_open(Cx *cx, const WalConfig *c, Wal **ret)
     *ret = w;
     return ST_OK;
 }
-void wal_close(Wal *w)
+void wal_stop(Wal *w)
 {
-    if (!w) return;
     pthread_mutex_lock(&w->lock);
     w->stop = true;
     pthread_cond_broadcast(&w->work);
@@ -424,6 +423,12 @@ void wal_close(Wal *w)
     pthread_mutex_unlock(&w->lock);
     if (w->has_log) pthread_join(w->log, NULL);
     if (w->has_ahead) pthread_join(w->ahead, NULL);
+    w->has_log = w->has_ahead = false;
+}
+void wal_close(Wal *w)
+{
+    if (!w) return;
+    wal_stop(w);
     if (w->cur) w->c.fs.ops->close(w->cur);
     pthread_cond_destroy(&w->work);
     pthread_cond_destroy(&w->moved);

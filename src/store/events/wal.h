@@ -26,7 +26,8 @@ typedef struct WalConfig {
 
 /* Recovers: finds the end, replays what is not flushed, loads the window. */
 Status  wal_open(Cx *, const WalConfig *, Wal **ret) MUST_USE;
-void    wal_close(Wal *);                        /* commits what waits; NULL is fine */
+void    wal_stop(Wal *);                         /* commits what waits, ends the threads; the rest can still be called */
+void    wal_close(Wal *);                        /* stops too; NULL is fine */
 /* As in events.h. done also gets BUSY or NO_MEM when reserve() said so. */
 Status  wal_append(Cx *, Wal *, const Entry *, size_t n, bool *ret_same, EventsDone *, void *arg) MUST_USE;
 Status  wal_read(Cx *, Wal *, int64_t from, EventsEach *, void *arg, int64_t *ret_next) MUST_USE;
