@@ -40,8 +40,10 @@ static void wrong(World *w, const char *rule, uint64_t id)
 }
 static Entry event(const World *w, uint64_t id)
 {
-    static const Prop plan = { .name = S_INIT("套餐"), .kind = PROP_STR, .s = S_INIT("专业版 🎁 with some more text to fill the file") };
-    return (Entry){ .kind = ENTRY_EVENT, .event = { .source = 1, .actor = { 1, id % 7 }, .message = { 3, id }, .name = S("购买"),
+    static const Prop plan = { .name = S_INIT("套餐"), .kind = PROP_STR,
+        .s = S_INIT("专业版 🎁 with some more text to fill the file") };
+    return (Entry){ .kind = ENTRY_EVENT, .event = { .source = 1, .actor = { 1, id % 7 }, .message = { 3, id },
+        .name = S("购买"),
         .time = w->now - 5, .received = w->now, .props = &plan, .n_props = 1 } };
 }
 static Status open_store(Cx *cx, World *w)
@@ -211,7 +213,9 @@ TEST(without_any_one_sync_something_is_lost)
             lives(cx, w, (uint64_t)seed, (KillSync)kind);
             if (w->wrong) break;
         }
-        if (seed > most) print_error("nothing misses the sync \"%s\" (%ld a run)\n", killfs_names[kind], killfs_count((KillSync)kind));
+        if (seed > most)
+            print_error("nothing misses the sync \"%s\" (%ld a run)\n", killfs_names[kind],
+                killfs_count((KillSync)kind));
         else printf("  without \"%s\", seed %ld: %s\n", killfs_names[kind], seed, w->what);
         bad |= seed > most;
     }

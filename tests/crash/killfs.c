@@ -15,7 +15,8 @@ static struct {
     KillSync out;
 } k = { .lock = PTHREAD_MUTEX_INITIALIZER, .left = -1, .out = SYNC_KINDS_ };
 
-const char *const killfs_names[SYNC_KINDS_] = { "group", "settled", "new file", "start names", "store name", "log name", "ids",
+const char *const killfs_names[SYNC_KINDS_] = { "group", "settled", "new file", "start names", "store name",
+    "log name", "ids",
     "ids name", "manifest", "manifest name", "zeros", "other" };
 
 static bool ends(const char *s, const char *end)
@@ -154,7 +155,10 @@ static Status kill_list(Cx *cx, void *self, const char *path, FsEach *each, void
     TRY(alive(cx, false));
     return k.below.ops->list(cx, k.below.self, path, each, arg);
 }
-static Status kill_map(Cx *cx, FsFile *f, const void **ret, size_t *ret_n) { return k.below.ops->map(cx, f, ret, ret_n); }
+static Status kill_map(Cx *cx, FsFile *f, const void **ret, size_t *ret_n)
+{
+    return k.below.ops->map(cx, f, ret, ret_n);
+}
 static void kill_unmap(FsFile *f, const void *p, size_t n) { k.below.ops->unmap(f, p, n); }
 
 Fs killfs_new(Fs below)

@@ -1,7 +1,7 @@
 /* killfs: a process in front of a file layer: it can be killed at any change, and its syncs can be left out by kind.
  *
- * Killed is not a power cut: what was written stays in the kernel, synced or not, and the next process goes on from there.
- * One killfs at a time; any thread may call it. */
+ * Killed is not a power cut: what was written stays in the kernel, synced or not, and the next process goes on
+ * from there. One killfs at a time; any thread may call it. */
 #ifndef LIUKE_KILLFS_H
 #define LIUKE_KILLFS_H
 #include "base/fs.h"
@@ -22,7 +22,7 @@ typedef enum KillSync {
 extern const char *const killfs_names[SYNC_KINDS_];
 
 Fs   killfs_new(Fs below);
-void killfs_start(bool opening);                 /* alive again; opening: until killfs_start(false) a start is under way */
+void killfs_start(bool opening);   /* alive again; opening: until killfs_start(false) a start is under way */
 void killfs_stop_after(long n);                  /* dead at the change after n more (it does not happen); -1: off */
 void killfs_leave_out(KillSync);                 /* SYNC_KINDS_: none */
 /* Log files that were removed before the name of their keys' file was durable: the disk below keeps the order of names

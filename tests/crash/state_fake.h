@@ -4,5 +4,6 @@
 #include "store/events/state.h"
 
 typedef void StateFakeEach(void *arg, const EntryHead *);
-Status state_fake_each(Cx *, Events *, StateFakeEach *, void *arg) MUST_USE;   /* segments, then the tail; nobody appends */
+/* segments, then the tail; nobody appends */
+Status state_fake_each(Cx *, Events *, StateFakeEach *, void *arg) MUST_USE;
 #endif

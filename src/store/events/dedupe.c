@@ -87,7 +87,8 @@ void dedupe_remove(Dedupe *d, Hash128 k)
     d->n--;
 }
 
-/* "liukeids" version 0 | n newest | check of the head | pieces: up to 4096 keys and their check, seeded with its number */
+/* "liukeids" version 0 | n newest | check of the head | pieces: up to 4096 keys and their check, seeded with its
+ * number */
 static const char magic[8] = { 'l', 'i', 'u', 'k', 'e', 'i', 'd', 's' };
 enum { VERSION = 1, AT_N = 16, AT_NEWEST = 24, AT_CHECK = 32, HEAD = 40, PIECE_BYTES = PIECE_KEYS * 16 + 8 };
 
@@ -143,7 +144,8 @@ static Status pieces_read(Cx *cx, Fs fs, FsFile *f, char *piece, int64_t left, D
     for (int64_t i = 0; left > 0; i++) {
         size_t n = left < PIECE_KEYS ? (size_t)left : PIECE_KEYS, bytes = n * sizeof(Hash128), got;
         TRY(fs.ops->pread(cx, f, piece, bytes + 8, HEAD + i * PIECE_BYTES, &got));
-        if (got != bytes + 8 || le_get64(piece + bytes) != check_of(piece, n, i)) return fail(cx, ST_IO, "ids: damaged");
+        if (got != bytes + 8 || le_get64(piece + bytes) != check_of(piece, n, i))
+            return fail(cx, ST_IO, "ids: damaged");
         TRY(each(cx, arg, (const Hash128 *)(const void *)piece, n));
         left -= (int64_t)n;
     }

@@ -26,7 +26,8 @@ TEST(a_set_of_keys_agrees_with_a_plain_one_through_adds_and_removes)
         }
         assert_int_equal(dedupe_count(d), n);
     }
-    for (size_t k = 0; k < KEYS; k++) assert_int_equal(dedupe_add(d, (Hash128){ k * 1024, k + 1 }), in[k] ? DEDUPE_SAME : DEDUPE_NEW);
+    for (size_t k = 0; k < KEYS; k++)
+        assert_int_equal(dedupe_add(d, (Hash128){ k * 1024, k + 1 }), in[k] ? DEDUPE_SAME : DEDUPE_NEW);
     dedupe_free(d);
 }
 TEST(keys_that_differ_in_one_half_are_not_the_same)

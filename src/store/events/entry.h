@@ -1,8 +1,8 @@
 /* entry: the stored form of one Entry inside a frame of the log (drawn in docs/storage.md).
  *
- * A frame is a run of entries and a seal (store/events/frame.h); each entry begins with its own length, names inline, so
- * that it can be read without anything else. Decoding checks every length: a damaged entry is IO, never a crash.
- * Walking a run: for (s = run; s.n; s.p += h.size, s.n -= h.size) if (!entry_head(s, &h)) damaged. */
+ * A frame is a run of entries and a seal (store/events/frame.h); each entry begins with its own length, names
+ * inline, so that it can be read without anything else. Decoding checks every length: a damaged entry is IO, never a
+ * crash. Walking a run: for (s = run; s.n; s.p += h.size, s.n -= h.size) if (!entry_head(s, &h)) damaged. */
 #ifndef LIUKE_ENTRY_H
 #define LIUKE_ENTRY_H
 #include "store/events/events.h"

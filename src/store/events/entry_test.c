@@ -71,7 +71,8 @@ static const Prop props[] = {
 TEST(an_event_comes_back_with_its_four_times_its_properties_and_what_is_sealed)
 {
     Entry e = { .kind = ENTRY_EVENT, .event = {
-        .source = 1000, .trust = TRUST_SECRET, .flags = EVENT_IMPORT | EVENT_BOT, .actor = { 1, UINT64_MAX }, .message = { 0, 7 },
+        .source = 1000, .trust = TRUST_SECRET, .flags = EVENT_IMPORT | EVENT_BOT, .actor = { 1, UINT64_MAX },
+        .message = { 0, 7 },
         .name = S("注册完成 ✅"), .time = -62135596800000, .received = 1700000000123, .claimed = 1699999999999,
         .sent = 1700000000001, .props = props, .n_props = COUNT(props), .sealed = S("\x00\xff\x18 sealed") } }, got;
     round_trip(cx, &e, &got);
@@ -86,7 +87,8 @@ TEST(an_event_comes_back_with_its_four_times_its_properties_and_what_is_sealed)
 }
 TEST(joins_unjoins_and_flags_come_back)
 {
-    Entry got, join = { .kind = ENTRY_JOIN, .join = { .id = INT64_MAX, .anon = { 1, 2 }, .user = { 3, 4 }, .time = -5, .trust = 2 } };
+    Entry got, join = { .kind = ENTRY_JOIN, .join = { .id = INT64_MAX, .anon = { 1, 2 }, .user = { 3, 4 }, .time = -5,
+        .trust = 2 } };
     Entry unjoin = { .kind = ENTRY_UNJOIN, .unjoin = { .id = 6, .join = INT64_MIN, .time = 8 } };
     Entry flag = { .kind = ENTRY_FLAG, .flag = { .actor = { 9, 10 }, .set = 255, .clear = 3, .time = 11 } };
 
@@ -120,7 +122,8 @@ TEST(the_most_an_event_may_hold_comes_back)
         else many[i].list.p = list, many[i].list.n = PROP_LIST_MAX;
     }
     many[9].s.n = PROP_TEXT_BYTES_MAX;
-    Entry e = { .kind = ENTRY_EVENT, .event = { .name = { text, EVENT_NAME_BYTES_MAX }, .props = many, .n_props = EVENT_PROPS_MAX } };
+    Entry e = { .kind = ENTRY_EVENT, .event = { .name = { text, EVENT_NAME_BYTES_MAX }, .props = many,
+        .n_props = EVENT_PROPS_MAX } };
     size_t n = entry_size(&e), used;
     char *p = arena_raw(cx->arena, n);
     Entry got;
@@ -132,7 +135,8 @@ TEST(the_most_an_event_may_hold_comes_back)
 /* Any byte may be anything: the answer is an entry or IO, and never reads outside (the sanitizer watches the edges). */
 TEST(a_damaged_entry_is_an_error_or_another_entry_but_never_a_crash)
 {
-    Entry e = { .kind = ENTRY_EVENT, .event = { .source = 3, .message = { 1, 2 }, .name = S("页面"), .time = 5, .received = 9,
+    Entry e = { .kind = ENTRY_EVENT, .event = { .source = 3, .message = { 1, 2 }, .name = S("页面"), .time = 5,
+        .received = 9,
         .claimed = 4, .sent = 5, .props = props, .n_props = COUNT(props), .sealed = S("s") } }, got;
     Str s = round_trip(cx, &e, &got);
     size_t used, bad = 0;

@@ -185,7 +185,8 @@ static Status set_up(Cx *cx, Events *e)
     TRY(e->c.fs.ops->mkdir(cx, e->c.fs.self, e->c.dir));
     TRY(manifest_read(cx, e->c.fs, e->c.dir, &m));
     TRY(state_open(cx, &e->c, &m, &e->state));
-    TRY(wal_open(cx, &(WalConfig){ .fs = e->c.fs, .dir = e->c.dir, .flushed = m.flushed, .file_bytes = e->c.log_file_bytes,
+    TRY(wal_open(cx, &(WalConfig){ .fs = e->c.fs, .dir = e->c.dir, .flushed = m.flushed,
+        .file_bytes = e->c.log_file_bytes,
         .quiet = e->c.quiet, .reserve = on_reserve, .chunk = on_chunk, .arg = e }, &e->wal));
     e->opened = true;
     if (e->flushed) wal_flushed(e->wal, e->flushed);

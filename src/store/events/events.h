@@ -61,15 +61,18 @@ void   events_close(Events *);                   /* commits what waits; NULL is 
 
 /* One call is one frame: after a power cut all of it is there or none. An event whose message key is in the
  * window is dropped and ret_same[i] set (ret_same may be NULL). done runs once on the log's thread when all of it, and
- * any original it repeats, is durable (OK) or was not written (IO; NO_MEM, BUSY where that was why). On a Status other than OK done is not called.
- * BUSY: the queue is full (also with a full tail). LIMITED event_names / prop_names with .field naming it: past a source's limit
- * (nothing of this call is written). Cost: one hash probe and one copy per event. */
+ * any original it repeats, is durable (OK) or was not written (IO; NO_MEM, BUSY where that was why). On a Status
+ * other than OK done is not called. BUSY: the queue is full (also with a full tail). LIMITED event_names / prop_names
+ * with .field naming it: past a source's limit (nothing of this call is written). Cost: one hash probe and one copy
+ * per event. */
 typedef void EventsDone(void *arg, Status);
 Status events_append(Cx *, Events *, const Entry *, size_t n, bool *ret_same, EventsDone *, void *arg) MUST_USE;
-Status events_append_wait(Cx *, Events *, const Entry *, size_t n, bool *ret_same) MUST_USE;   /* blocks until durable */
+/* blocks until durable */
+Status events_append_wait(Cx *, Events *, const Entry *, size_t n, bool *ret_same) MUST_USE;
 
 /* Read durable entries in log order from a position (0: the oldest kept). Slices live during the call.
- * each returns OK to go on; NOT_FOUND stops without error, and that entry comes again. ret_next is where to go on from; equal to from: nothing new. */
+ * each returns OK to go on; NOT_FOUND stops without error, and that entry comes again. ret_next is where to go on
+ * from; equal to from: nothing new. */
 typedef Status EventsEach(Cx *, void *arg, int64_t pos, const Entry *);
 Status events_read(Cx *, Events *, int64_t from, EventsEach *, void *arg, int64_t *ret_next) MUST_USE;
 int64_t events_end(Events *);                    /* position after the last durable entry */
@@ -80,14 +83,16 @@ Status events_flush(Cx *, Events *) MUST_USE;    /* the tail into segments, now;
 Status events_merge(Cx *, Events *) MUST_USE;    /* one merge step where one is due; NOT_FOUND: none is */
 
 typedef struct EventsStats {
-    int64_t events, actors, people, segments, segment_bytes, tail_events, log_bytes, oldest, newest, window_ids, quarantined;
+    int64_t events, actors, people, segments, segment_bytes, tail_events, log_bytes, oldest, newest, window_ids,
+        quarantined;
 } EventsStats;
 Status events_stats(Cx *, Events *, EventsStats *ret) MUST_USE;
 
 Hash128 events_root(Events *, Hash128 actor);    /* the person's root; the actor itself when joined to nothing */
 Status events_actors(Cx *, Events *, Hash128 root, const Hash128 **ret, size_t *ret_n) MUST_USE;   /* all of a person */
 /* A person's events, newest first, before a time, at most limit; slices live in the arena. */
-Status events_timeline(Cx *, Events *, Hash128 root, int64_t before, size_t limit, const Event **ret, size_t *ret_n) MUST_USE;
+Status events_timeline(Cx *, Events *, Hash128 root, int64_t before, size_t limit, const Event **ret,
+    size_t *ret_n) MUST_USE;
 /* Every event of a snapshot, by lane, person and time; root is the person's. For export. NOT_FOUND from each stops. */
 typedef Status EventsRow(Cx *, void *arg, Hash128 root, const Event *);
 Status events_scan(Cx *, Events *, int64_t from, int64_t to, EventsRow *, void *arg) MUST_USE;

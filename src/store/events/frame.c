@@ -42,7 +42,8 @@ FrameIs frame_get(Str bytes, int64_t pos, Frame *ret)
     if (is != FRAME_WHOLE) return is;
     const char *seal = bytes.p + at;
     size_t size = le_get32(seal + AT_SIZE);
-    *ret = (Frame){ .pos = pos + (int64_t)at - (int64_t)size, .end = pos + (int64_t)at + FRAME_SEAL, .n = le_get32(seal + AT_N) };
+    *ret = (Frame){ .pos = pos + (int64_t)at - (int64_t)size, .end = pos + (int64_t)at + FRAME_SEAL,
+        .n = le_get32(seal + AT_N) };
     if (size > at) return size <= LOG_GROUP_MAX && ret->pos >= 0 ? FRAME_INSIDE : FRAME_DAMAGED;
     if (size < at || le_get64(seal + AT_CHECK) != check_of(bytes.p, size, pos)) return FRAME_DAMAGED;
     ret->entries = (Str){ bytes.p, size };

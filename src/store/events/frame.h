@@ -1,9 +1,9 @@
 /* frame: one commit of the log: a run of entries and a seal that makes them count (drawn in docs/storage.md).
  *
- * The check covers every entry and the position, so that old bytes, bytes of another file and zeros never count. A frame
- * whose seal does not hold was never acknowledged. The seal stands at the end so that the entries can be handed
- * on as they lie in memory; it begins with eight bytes that no entry begins with and UTF-8 text cannot
- * contain, so that the next whole frame can be found behind a damaged one. */
+ * The check covers every entry and the position, so that old bytes, bytes of another file and zeros never count. A
+ * frame whose seal does not hold was never acknowledged. The seal stands at the end so that the entries can be handed
+ * on as they lie in memory; it begins with eight bytes that no entry begins with and UTF-8 text cannot contain, so
+ * that the next whole frame can be found behind a damaged one. */
 #ifndef LIUKE_FRAME_H
 #define LIUKE_FRAME_H
 #include "base/limits.h"

@@ -43,7 +43,8 @@ Status manifest_read(Cx *cx, Fs fs, const char *dir, Manifest *ret)
         return ST_OK;
     }
     TRY(st);
-    if (text.n < HEAD + CHECK || memcmp(text.p, magic, sizeof magic) != 0) return fail(cx, ST_IO, "%s: not a manifest", path);
+    if (text.n < HEAD + CHECK || memcmp(text.p, magic, sizeof magic) != 0)
+        return fail(cx, ST_IO, "%s: not a manifest", path);
     if (le_get32(text.p + 8) != VERSION)
         return fail(cx, ST_IO, "%s: version %u, this program reads %d", path, le_get32(text.p + 8), VERSION);
     m.n = le_get32(text.p + 12);

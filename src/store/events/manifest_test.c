@@ -5,7 +5,8 @@
 
 TEST(a_manifest_comes_back_whole_or_is_called_damaged)
 {
-    ManifestSegment rows[3] = { { 1, 24000, 0, 10, 20, -5, INT64_MAX, 7 }, { 2, -1, 1, 0, 0, 0, 0, UINT64_MAX }, { 3, 1, 1, 1, 1, 1, 1, 1 } };
+    ManifestSegment rows[3] = { { 1, 24000, 0, 10, 20, -5, INT64_MAX, 7 }, { 2, -1, 1, 0, 0, 0, 0, UINT64_MAX },
+        { 3, 1, 1, 1, 1, 1, 1, 1 } };
     Manifest m = { .flushed = 1 << 30, .next_id = 4, .actors = 99, .map_id = 5, .segments = rows, .n = 3 }, got;
     const char *dir = test_dir(), *path;
     Fs fs = fs_posix();

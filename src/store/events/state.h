@@ -13,9 +13,9 @@ State *events_state(Events *);                   /* for what answers questions: 
 Status state_open(Cx *, const EventsConfig *, const Manifest *, State **ret) MUST_USE;
 void   state_close(State *);
 
-/* A committed run of entries, back to back as entry_head() walks them, n bytes; the first stands at log position pos, the
- * i-th byte at pos + i, and the next chunk begins at end or later (between them stands the frame's seal). bytes is heap
- * memory (mem_get) that becomes the state's. Chunks come in log order, from one thread at a time.
+/* A committed run of entries, back to back as entry_head() walks them, n bytes; the first stands at log position
+ * pos, the i-th byte at pos + i, and the next chunk begins at end or later (between them stands the frame's seal).
+ * bytes is heap memory (mem_get) that becomes the state's. Chunks come in log order, from one thread at a time.
  * Room is asked for just before each commit, by the same thread: BUSY when the tail is full; it makes sure that the
  * state_chunk() of at most so many bytes that follows cannot fail. None follows when the commit fails: a reservation
  * lasts until the next one, they do not add up. */
@@ -23,13 +23,15 @@ Status state_reserve(Cx *, State *, size_t bytes) MUST_USE;
 void   state_chunk(State *, int64_t pos, int64_t end, char *bytes, size_t n);
 size_t state_tail_bytes(const State *);
 
-/* Name limits: would these names of this source be one too many? Called before the append, with what the batch holds. */
+/* Name limits: would these names of this source be one too many? Called before the append, with what the batch
+ * holds. */
 Status state_names(Cx *, State *, const Entry *, size_t n) MUST_USE;
 
-/* Write the tail into new segments (synced) and say which manifest would make them count; state_commit() makes readers use
- * it after the caller has written that manifest, state_abandon() drops it when it was never tried to be written. When writing it
- * failed it may stand all the same: it is tried again until it succeeds, and state_close() before that leaves the new
- * segments' files alone; state_open() removes those that the manifest does not name. One at a time. NOT_FOUND: nothing to do. */
+/* Write the tail into new segments (synced) and say which manifest would make them count; state_commit() makes
+ * readers use it after the caller has written that manifest, state_abandon() drops it when it was never tried to be
+ * written. When writing it failed it may stand all the same: it is tried again until it succeeds, and state_close()
+ * before that leaves the new segments' files alone; state_open() removes those that the manifest does not name. One
+ * at a time. NOT_FOUND: nothing to do. */
 Status state_flush(Cx *, State *, Manifest *ret_next) MUST_USE;
 Status state_merge(Cx *, State *, Manifest *ret_next) MUST_USE;
 void   state_commit(Cx *, State *, const Manifest *);

@@ -75,7 +75,8 @@ static Status group_room(Cx *cx, Wal *w, size_t n)
 {
     WalGroup *g = &w->open;
     size_t need = g->n + n + FRAME_SEAL;
-    if (g->n_dones >= QUEUE_LOG_MAX || (g->n && g->n + n > LOG_GROUP_MAX)) return fail(cx, ST_BUSY, "log queue is full");
+    if (g->n_dones >= QUEUE_LOG_MAX || (g->n && g->n + n > LOG_GROUP_MAX))
+        return fail(cx, ST_BUSY, "log queue is full");
     if (need > g->cap) {
         size_t cap = g->cap ? g->cap * 2 : w->hint > GROUP_FIRST ? w->hint : GROUP_FIRST;
         char *p = mem_grow(g->p, cap < need ? need : cap);
@@ -154,7 +155,8 @@ static Status measure(Cx *cx, const Entry *e, size_t n, size_t *ret)
     *ret = total;
     return ST_OK;
 }
-static Status append_locked(Cx *cx, Wal *w, const Entry *e, size_t n, const char *encoded, size_t total, bool *ret_same, WalDone done)
+static Status append_locked(Cx *cx, Wal *w, const Entry *e, size_t n, const char *encoded, size_t total,
+    bool *ret_same, WalDone done)
 {
     if (w->stop) return fail(cx, ST_BUSY, "the log is closing");
     TRY(group_room(cx, w, total));
@@ -287,7 +289,8 @@ static void tell(WalGroup *g, Status st)
     for (size_t i = 0; i < g->n_dones; i++) g->dones[i].done(g->dones[i].arg, st);
     group_drop(g);
 }
-/* The group that filled meanwhile may repeat events of the failed one: it fails with it, and nothing of either was written. */
+/* The group that filled meanwhile may repeat events of the failed one: it fails with it, and nothing of either was
+ * written. */
 static void give_up(Wal *w, WalGroup *g, Status st)
 {
     pthread_mutex_lock(&w->lock);
@@ -573,7 +576,8 @@ void wal_stats(Wal *w, EventsStats *ret)
 {
     pthread_mutex_lock(&w->lock);
     ret->log_bytes = 0;
-    for (size_t i = 0; i < w->n_files; i++) if (!w->files[i].gone) ret->log_bytes += w->files[i].end - w->files[i].start;
+    for (size_t i = 0; i < w->n_files; i++)
+        if (!w->files[i].gone) ret->log_bytes += w->files[i].end - w->files[i].start;
     ret->window_ids = dedupe_count(w->ids);
     ret->quarantined += w->quarantined;
     pthread_mutex_unlock(&w->lock);

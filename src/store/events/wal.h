@@ -2,9 +2,9 @@
  *
  * Callers encode outside the lock and copy into the open group under it; the log's one thread takes whole groups:
  * write, sync, hand the group's memory on (chunk), call the callers back. While one is being written the next fills,
- * and nothing waits when there is no load. Position p of a file that starts at s is its byte p - s; a file's log ends where
- * the next file begins, so that a group that failed is given up by beginning a new file, never synced again.
- * A damaged file is renamed *.log.damaged and still read as far as it can be. */
+ * and nothing waits when there is no load. Position p of a file that starts at s is its byte p - s; a file's log
+ * ends where the next file begins, so that a group that failed is given up by beginning a new file, never synced
+ * again. A damaged file is renamed *.log.damaged and still read as far as it can be. */
 #ifndef LIUKE_WAL_H
 #define LIUKE_WAL_H
 #include "base/fs.h"
@@ -26,7 +26,7 @@ typedef struct WalConfig {
 
 /* Recovers: finds the end, replays what is not flushed, loads the window. */
 Status  wal_open(Cx *, const WalConfig *, Wal **ret) MUST_USE;
-void    wal_stop(Wal *);                         /* commits what waits, ends the threads; the rest can still be called */
+void    wal_stop(Wal *);   /* commits what waits, ends the threads; the rest can still be called */
 void    wal_close(Wal *);                        /* stops too; NULL is fine */
 /* As in events.h. done also gets BUSY or NO_MEM when reserve() said so. */
 Status  wal_append(Cx *, Wal *, const Entry *, size_t n, bool *ret_same, EventsDone *, void *arg) MUST_USE;

@@ -134,7 +134,8 @@ static Status keys_of(Cx *cx, Wal *w, WalFile *f, Str run)
         }
     return ST_OK;
 }
-typedef struct Scan { WalRead r; WalFile *f; int64_t last; bool hurt; } Scan;    /* last: where the last frame began, or -1 */
+/* last: where the last frame began, or -1 */
+typedef struct Scan { WalRead r; WalFile *f; int64_t last; bool hurt; } Scan;
 static Status scan_frames(Cx *cx, Wal *w, Scan *s)
 {
     int64_t newest = 0;
@@ -183,8 +184,8 @@ static Status settle(Cx *cx, Wal *w, const WalFile *f, int64_t last)
     }
     return ops->sync(cx, w->cur);
 }
-/* The last file: is it written on, or does another begin? What stands behind the end is (part of) one group that was never
- * acknowledged. It needs no zeros over it: its seal names a position before whatever is written next. */
+/* The last file: is it written on, or does another begin? What stands behind the end is (part of) one group that
+ * was never acknowledged. It needs no zeros over it: its seal names a position before whatever is written next. */
 static Status settle_last(Cx *cx, Wal *w, Scan *s)
 {
     int64_t size;

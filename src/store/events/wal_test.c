@@ -39,7 +39,8 @@ static void sink_chunk(void *arg, int64_t pos, int64_t end, char *bytes, size_t 
 static WalConfig config(const char *dir, Sink *s)
 {
     *s = (Sink){ 0 };
-    return (WalConfig){ .fs = fs_posix(), .dir = dir, .quiet = true, .reserve = sink_reserve, .chunk = sink_chunk, .arg = s };
+    return (WalConfig){ .fs = fs_posix(), .dir = dir, .quiet = true, .reserve = sink_reserve, .chunk = sink_chunk,
+        .arg = s };
 }
 typedef struct Wait { pthread_mutex_t lock; pthread_cond_t cond; Status st; bool done; } Wait;
 static void wake(void *arg, Status st)
@@ -62,7 +63,8 @@ static Status put(Cx *cx, Wal *w, const Entry *e, size_t n, bool *same)
 }
 static Entry event(uint64_t id, const char *name)
 {
-    return (Entry){ .kind = ENTRY_EVENT, .event = { .source = 1, .actor = { 5, id }, .message = { 77, id }, .name = str_z(name),
+    return (Entry){ .kind = ENTRY_EVENT, .event = { .source = 1, .actor = { 5, id }, .message = { 77, id },
+        .name = str_z(name),
         .time = 1700000000000, .received = 1700000000000 + (int64_t)id } };
 }
 static Status put_one(Cx *cx, Wal *w, uint64_t id, bool *same)
@@ -219,7 +221,8 @@ TEST(files_roll_and_their_keys_are_saved_and_loaded_or_made_again)
     assert_int_equal(unlink(log_file(cx, c.dir, 0, ".ids")), 0);        /* one is missing, another damaged */
     char name[64] = "";
     for (int64_t at = 1; at < 8192 && !name[0]; at++)
-        if (there(log_file(cx, c.dir, at, ".ids"))) snprintf(name, sizeof name, "%s", strrchr(log_file(cx, c.dir, at, ".ids"), '/') + 1);
+        if (there(log_file(cx, c.dir, at, ".ids")))
+            snprintf(name, sizeof name, "%s", strrchr(log_file(cx, c.dir, at, ".ids"), '/') + 1);
     assert_true(name[0]);
     const char *path;
     ok(fs_path(cx, c.dir, "log/", name, &path));

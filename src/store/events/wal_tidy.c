@@ -47,7 +47,8 @@ Status wal_prepare(Cx *cx, Wal *w, size_t bytes)
     pthread_mutex_unlock(&w->lock);
     return ST_OK;
 }
-/* When the file in use is half full. Files grow four times from the first one's 1 MiB, so that an idle folder is small. */
+/* When the file in use is half full. Files grow four times from the first one's 1 MiB, so that an idle folder is
+ * small. */
 static Status prepare_next(Cx *cx, Wal *w)
 {
     pthread_mutex_lock(&w->lock);
