@@ -8,7 +8,10 @@
 
 /* One bit for each of 64 bytes. ctrl: below 0x20, white space too; high: not ASCII. */
 typedef struct Block { uint64_t quote, back, op, space, ctrl, high; } Block;
+/* A way of scanning: the bits of 64 bytes; and their positions, `at` being the first byte's, written to `to` with up
+ * to 32 more that mean nothing. Returns how many there are. */
 typedef Block Classify(const char *p);
+typedef uint32_t Put(uint32_t *to, uint32_t at, uint64_t bits);
 #define INLINE static inline __attribute__((always_inline))
 
 #define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
@@ -36,6 +39,18 @@ INLINE Block classify_plain(const char *p)
     }
     return b;
 }
+INLINE unsigned low_zeros(uint64_t bits) { return (unsigned)__builtin_ctzll(bits | UINT64_C(1) << 63); }
+/* Eight at a time whether there are as many or not: a loop of unknown length costs a mispredicted branch. The
+ * barrier keeps the compiler from gathering them in a vector first, which takes longer. */
+#define PUT_EIGHT(low_zeros) \
+    unsigned n = (unsigned)__builtin_popcountll(bits); \
+    for (unsigned i = 0; i < n; i += 8, to += 8) \
+        for (unsigned j = 0; j < 8; j++, bits &= bits - 1) { \
+            to[j] = at + (unsigned)low_zeros(bits); \
+            __asm__ volatile("" ::: "memory"); \
+        } \
+    return n
+INLINE uint32_t put_plain(uint32_t *to, uint32_t at, uint64_t bits) { PUT_EIGHT(low_zeros); }
 #if defined(__x86_64__)
 INLINE uint64_t bits16(__m128i v) { return (uint64_t)(uint32_t)_mm_movemask_epi8(v); }
 INLINE Block classify_sse2(const char *p)
@@ -56,7 +71,7 @@ INLINE Block classify_sse2(const char *p)
     }
     return b;
 }
-#define AVX2 __attribute__((target("avx2,bmi")))
+#define AVX2 __attribute__((target("avx2,bmi,popcnt")))
 AVX2 INLINE uint64_t bits32(__m256i v) { return (uint32_t)_mm256_movemask_epi8(v); }
 AVX2 INLINE Block classify_avx2(const char *p)
 {
@@ -76,6 +91,41 @@ AVX2 INLINE Block classify_avx2(const char *p)
         b.high |= bits32(v) << i;
     }
     return b;
+}
+AVX2 INLINE uint32_t put_avx2(uint32_t *to, uint32_t at, uint64_t bits) { PUT_EIGHT(_tzcnt_u64); }
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vbmi2,bmi,popcnt")))
+AVX512 INLINE uint64_t bits64(__m512i v, char byte) { return _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8(byte)); }
+AVX512 INLINE Block classify_avx512(const char *p)
+{
+    __m512i v = _mm512_loadu_si512(p), folded = _mm512_or_si512(v, _mm512_set1_epi8(0x20));
+    return (Block){
+        .quote = bits64(v, '"'), .back = bits64(v, '\\'), .space = bits64(v, ' '),
+        .op = bits64(folded, '{') | bits64(folded, '}') | bits64(v, ',') | bits64(v, ':'),
+        .ctrl = _mm512_cmplt_epu8_mask(v, _mm512_set1_epi8(0x20)), .high = _mm512_movepi8_mask(v),
+    };
+}
+AVX512 INLINE void put16(uint32_t *to, uint32_t at, __m128i offsets)
+{
+    __m512i v = _mm512_add_epi32(_mm512_cvtepu8_epi32(offsets), _mm512_set1_epi32((int)at));
+    _mm512_storeu_si512(to, v);
+}
+AVX512 INLINE uint32_t put_avx512(uint32_t *to, uint32_t at, uint64_t bits)
+{
+    static const char each[64] = {
+        0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+        16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
+        32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47,
+        48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63
+    };
+    unsigned n = (unsigned)__builtin_popcountll(bits);
+    __m512i offsets = _mm512_maskz_compress_epi8(bits, _mm512_loadu_si512(each));
+    put16(to, at, _mm512_castsi512_si128(offsets));
+    put16(to + 16, at, _mm512_extracti32x4_epi32(offsets, 1));
+    if (__builtin_expect(n > 32, 0)) {
+        put16(to + 32, at, _mm512_extracti32x4_epi32(offsets, 2));
+        put16(to + 48, at, _mm512_extracti32x4_epi32(offsets, 3));
+    }
+    return n;
 }
 #endif
 
@@ -120,18 +170,8 @@ static uint64_t find_not_utf8(JsonIndex *ix, uint64_t high)
     }
     return 0;
 }
-INLINE void put_tokens(JsonIndex *ix, uint64_t bits)
-{
-    uint32_t *to = ix->token + ix->count;
-    unsigned n = (unsigned)__builtin_popcountll(bits);
-    const uint64_t TOP = UINT64_C(1) << 63;                 /* counting the zeros of zero is undefined */
-    ix->count += n;
-    /* Eight at a time whether there are as many or not: a loop of unknown length costs a mispredicted branch. */
-    for (unsigned i = 0; i < n; i += 8, to += 8)
-        for (unsigned j = 0; j < 8; j++, bits &= bits - 1) to[j] = ix->at + (unsigned)__builtin_ctzll(bits | TOP);
-}
 /* p: the 64 bytes at ix->at, or a padded copy of the text's last ones. */
-INLINE void index_block(JsonIndex *ix, const char *p, Classify *classify)
+INLINE void index_block(JsonIndex *ix, const char *p, Classify *classify, Put *put)
 {
     Block b = classify(p);
     uint64_t escaped = 0, starts = 0, bad = 0;
@@ -155,30 +195,35 @@ INLINE void index_block(JsonIndex *ix, const char *p, Classify *classify)
         ix->limit = ix->at + (unsigned)__builtin_ctzll(bad);
         tokens &= bad - 1;
     }
-    put_tokens(ix, tokens);
+    ix->count += put(ix->token + ix->count, ix->at, tokens);
 }
-INLINE void index_window(JsonIndex *ix, Classify *classify)
+INLINE void index_window(JsonIndex *ix, Classify *classify, Put *put)
 {
     uint32_t end = ix->n - ix->at > JSON_INDEX_WINDOW ? ix->at + JSON_INDEX_WINDOW : ix->n;
-    for (; end - ix->at >= 64 && ix->limit == ix->n; ix->at += 64) index_block(ix, ix->text + ix->at, classify);
+    for (; end - ix->at >= 64 && ix->limit == ix->n; ix->at += 64) index_block(ix, ix->text + ix->at, classify, put);
     if (ix->at == end || ix->limit != ix->n) return;
     char last[64];
     memset(last, ' ', sizeof last);
     memcpy(last, ix->text + ix->at, end - ix->at);
-    index_block(ix, last, classify);
+    index_block(ix, last, classify, put);
     ix->at = end;
 }
-static void window_plain(JsonIndex *ix) { index_window(ix, classify_plain); }
+static void window_plain(JsonIndex *ix) { index_window(ix, classify_plain, put_plain); }
 #if defined(__x86_64__)
-static void window_sse2(JsonIndex *ix) { index_window(ix, classify_sse2); }
-AVX2 static void window_avx2(JsonIndex *ix) { index_window(ix, classify_avx2); }
+static void window_sse2(JsonIndex *ix) { index_window(ix, classify_sse2, put_plain); }
+AVX2 static void window_avx2(JsonIndex *ix) { index_window(ix, classify_avx2, put_avx2); }
+AVX512 static void window_avx512(JsonIndex *ix) { index_window(ix, classify_avx512, put_avx512); }
 #endif
 
 static JsonIndexKind chosen;                                /* a test's wish; JSON_INDEX_BEST: what the machine has */
 static bool has(JsonIndexKind kind)
 {
 #if defined(__x86_64__)
-    return kind != JSON_INDEX_AVX2 || (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi"));
+    bool bits = __builtin_cpu_supports("bmi") && __builtin_cpu_supports("popcnt");
+    if (kind == JSON_INDEX_AVX2) return bits && __builtin_cpu_supports("avx2");
+    if (kind == JSON_INDEX_AVX512)
+        return bits && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi2");
+    return true;
 #else
     return kind <= JSON_INDEX_PLAIN;
 #endif
@@ -191,10 +236,14 @@ bool json_index_use(JsonIndexKind kind)
 }
 static void window(JsonIndex *ix)
 {
+    JsonIndexKind kind = chosen;
 #if defined(__x86_64__)
-    if (chosen == JSON_INDEX_PLAIN) window_plain(ix);
-    else if (chosen == JSON_INDEX_SSE2 || !has(JSON_INDEX_AVX2)) window_sse2(ix);
-    else window_avx2(ix);
+    if (kind == JSON_INDEX_BEST)
+        kind = has(JSON_INDEX_AVX512) ? JSON_INDEX_AVX512 : has(JSON_INDEX_AVX2) ? JSON_INDEX_AVX2 : JSON_INDEX_SSE2;
+    if (kind == JSON_INDEX_AVX512) window_avx512(ix);
+    else if (kind == JSON_INDEX_AVX2) window_avx2(ix);
+    else if (kind == JSON_INDEX_SSE2) window_sse2(ix);
+    else window_plain(ix);
 #else
     window_plain(ix);
 #endif

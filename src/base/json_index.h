@@ -17,7 +17,9 @@ enum {
     JSON_INDEX_AHEAD  = 16,                   /* tokens that may be looked at before json_index_more() */
     JSON_INDEX_ROOM   = JSON_INDEX_WINDOW + 2 * JSON_INDEX_AHEAD + 64
 };
-typedef enum JsonIndexKind { JSON_INDEX_BEST, JSON_INDEX_PLAIN, JSON_INDEX_SSE2, JSON_INDEX_AVX2 } JsonIndexKind;
+typedef enum JsonIndexKind {
+    JSON_INDEX_BEST, JSON_INDEX_PLAIN, JSON_INDEX_SSE2, JSON_INDEX_AVX2, JSON_INDEX_AVX512
+} JsonIndexKind;
 
 typedef struct JsonIndex {
     const char *text;

@@ -10,7 +10,8 @@
 #include <string.h>
 #include <zlib.h>
 
-static const JsonIndexKind KINDS[] = { JSON_INDEX_PLAIN, JSON_INDEX_SSE2, JSON_INDEX_AVX2, JSON_INDEX_BEST };
+static const JsonIndexKind KINDS[] = { JSON_INDEX_PLAIN, JSON_INDEX_SSE2, JSON_INDEX_AVX2, JSON_INDEX_AVX512,
+                                       JSON_INDEX_BEST };
 
 static Str rewritten(Cx *cx, const JsonNode *node)
 {
@@ -399,6 +400,7 @@ TEST(json_is_written_with_its_commas_and_escapes)
     jsonw_open(&w, '[');
     jsonw_i64(&w, INT64_MIN);
     jsonw_double(&w, 0.1);
+    jsonw_double(&w, -0.0);
     jsonw_double(&w, NAN);
     jsonw_double(&w, -INFINITY);
     jsonw_bool(&w, true);
@@ -411,7 +413,7 @@ TEST(json_is_written_with_its_commas_and_escapes)
     jsonw_key(&w, S("id"));
     jsonw_id(&w, "per", 1);
     jsonw_close(&w, '}');
-    assert_str(buf_str(&b), "{\"a\\\"\\u003c\":[-9223372036854775808,0.1,null,null,true,null,[]],"
+    assert_str(buf_str(&b), "{\"a\\\"\\u003c\":[-9223372036854775808,0.1,-0.0,null,null,true,null,[]],"
                             "\"t\":\"2023-11-14T22:13:20.000Z\",\"id\":\"per_0000000000001\"}");
 }
 TEST(json_is_written_safe_whatever_the_bytes)

@@ -77,7 +77,8 @@ void jsonw_i64(JsonW *w, int64_t v)
 void jsonw_double(JsonW *w, double v)
 {
     value(w);
-    if (isfinite(v)) buf_double(w->b, v);
+    if (v == 0 && signbit(v)) buf_add(w->b, S("-0.0"));      /* "-0" would be read as the integer 0 */
+    else if (isfinite(v)) buf_double(w->b, v);
     else buf_add(w->b, S("null"));
 }
 void jsonw_bool(JsonW *w, bool v)

@@ -1,5 +1,5 @@
-/* Of any bytes: the rows are the same whole and in pieces; they follow each other without gap to the end; and a row's cells,
- * written and read again, are the same cells. */
+/* Of any bytes: the rows are the same whole and in pieces; they follow each other without gap to the end; and
+ * a row's cells, written and read again, are the same cells. */
 #include <string.h>
 #include "base/csv.h"
 #include "base/utf8.h"
@@ -7,7 +7,8 @@
 
 FUZZ_SEEDS(
     S_INIT("\3name,age,note\r\n\"Li, \"\"Lei\"\"\",3,\"two\nlines\"\r\n,,\r\n"), S_INIT("\1\xef\xbb\xbf" "a,b\n1,2"),
-    S_INIT("\2a\"b,c\n\"x\"y\n\"open\nd,e\n"), S_INIT("\5\"a\"\r\n\"b\"\rc\n\n\r\n\"\"\"\"\n"), S_INIT("\7留,客\n\xff,\xe4\xbd\n"),
+    S_INIT("\2a\"b,c\n\"x\"y\n\"open\nd,e\n"), S_INIT("\5\"a\"\r\n\"b\"\rc\n\n\r\n\"\"\"\"\n"),
+    S_INIT("\7留,客\n\xff,\xe4\xbd\n"),
     S_INIT("\1\"\"\"a\"\"\",\"\"\n"));
 
 static void note(Buf *b, const CsvRow *r)

@@ -1,9 +1,9 @@
 /* fuzz: what a fuzz target gives and gets.
  *
  * A target is a file with LLVMFuzzerTestOneInput(), which checks what must hold of any bytes with FUZZ_CHECK(),
- * and fuzz_seeds, inputs that reach its corners. It is linked twice: with driver.c, which the ordinary tests run (the files
- * of tests/fuzz/corpus/<target>, the seeds, and seeded random mutations of both), and in a clang build
- * with -Dfuzz=true with libFuzzer. What libFuzzer finds becomes a file of the corpus. See README.md. */
+ * and fuzz_seeds, inputs that reach its corners. It is linked twice: with driver.c, which the ordinary tests
+ * run (the files of tests/fuzz/corpus/<target>, the seeds, and seeded random mutations of both), and in a
+ * clang build with -Dfuzz=true with libFuzzer. What libFuzzer finds becomes a file of the corpus. See README.md. */
 #ifndef LIUKE_FUZZ_H
 #define LIUKE_FUZZ_H
 #include <stdlib.h>

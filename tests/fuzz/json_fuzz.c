@@ -9,7 +9,8 @@
 #include "tests/fuzz/fuzz.h"
 
 FUZZ_SEEDS(
-    S_INIT("{\"batch\":[{\"type\":\"track\",\"userId\":\"u1\",\"event\":\"Signed Up\",\"properties\":{\"plan\":\"free\",\"n\":1.5e3},"
+    S_INIT("{\"batch\":[{\"type\":\"track\",\"userId\":\"u1\",\"event\":\"Signed Up\","
+           "\"properties\":{\"plan\":\"free\",\"n\":1.5e3},"
            "\"context\":{\"ip\":null,\"active\":true,\"library\":{\"name\":\"x\",\"version\":\"3.1.0\"}},"
            "\"timestamp\":\"2026-11-21T23:15:58.643Z\"}],\"sentAt\":\"2026-11-21T23:15:58.647Z\"}"),
     S_INIT("[1,-0,0.1,1e23,9223372036854775807,-9223372036854775808,9223372036854775808,1e308,1e309,5e-324]"),
@@ -132,7 +133,8 @@ static void check_nodes(const JsonNode *all, Str text)
 }
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const JsonIndexKind kinds[] = { JSON_INDEX_PLAIN, JSON_INDEX_SSE2, JSON_INDEX_AVX2 };
+    static const JsonIndexKind kinds[] = { JSON_INDEX_PLAIN, JSON_INDEX_SSE2, JSON_INDEX_AVX2,
+                                            JSON_INDEX_AVX512 };
     Str text = { (const char *)data, size }, first = { 0 };
     Cx cx = fuzz_cx();
     bool good = slow_takes(text);

@@ -7,7 +7,8 @@
 
 typedef struct Part { Str purpose; bool granted; int64_t at; } Part;
 static const Field part_fields[] = {
-    FIELD(Part, purpose, F_STR, .min = 2, .max = 10, .required = true), FIELD(Part, granted, F_BOOL), FIELD(Part, at, F_TIME),
+    FIELD(Part, purpose, F_STR, .min = 2, .max = 10, .required = true), FIELD(Part, granted, F_BOOL),
+    FIELD(Part, at, F_TIME),
 };
 static const Shape part = SHAPE("part", Part, part_fields);
 static const char *const colours[] = { "red", "green", NULL };
@@ -31,7 +32,8 @@ static const Shape closed = SHAPE("whole", Whole, whole_fields), open = SHAPE_OP
 
 FUZZ_SEEDS(
     S_INIT("{\"name\":\"小明\",\"age\":7,\"person\":\"per_0000000000001\",\"price\":-0.5,\"colour\":\"red\","
-           "\"one\":{\"purpose\":\"ads\",\"granted\":true,\"at\":\"2026-11-22T14:05:00Z\"},\"parts\":[{\"purpose\":\"ab\"}],"
+           "\"one\":{\"purpose\":\"ads\",\"granted\":true,\"at\":\"2026-11-22T14:05:00Z\"},"
+           "\"parts\":[{\"purpose\":\"ab\"}],"
            "\"tags\":[\"x\",\"\"],\"ids\":[\"per_7ZZZZZZZZZZZZ\"],\"extra\":{\"k\":[1]}}"),
     S_INIT("{\"name\":\"\\u0000\",\"name\":null}"), S_INIT("{\"nom\":1}"), S_INIT("[]"),
     S_INIT("{\"name\":\"x\",\"parts\":[{\"purpose\":\"ab\"},{\"purpose\":\"a\"}]}"));
@@ -44,7 +46,8 @@ static void check_kept(const Whole *w)
     const Part *p = w->parts.p;
     for (size_t i = 0; i < w->parts.n; i++) FUZZ_CHECK(p[i].purpose.n >= 2 && p[i].purpose.n <= 10);
     const Str *t = w->tags.p;
-    for (size_t i = 0; i < w->tags.n; i++) FUZZ_CHECK(t[i].n <= SHAPE_TEXT_MAX && (!t[i].n || !memchr(t[i].p, 0, t[i].n)));
+    for (size_t i = 0; i < w->tags.n; i++)
+        FUZZ_CHECK(t[i].n <= SHAPE_TEXT_MAX && (!t[i].n || !memchr(t[i].p, 0, t[i].n)));
 }
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
