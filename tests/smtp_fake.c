@@ -35,7 +35,7 @@ static void converse(SmtpFake *f, int fd)
     size_t n = 0;
     bool in_data = false;
     if (!give(f, fd, f->greeting)) return;
-    while (!f->stop && recv(fd, line + n, 1, 0) == 1) {
+    while (recv(fd, line + n, 1, 0) == 1) {
         if (line[n++] != '\n' && n < sizeof line - 1) continue;
         line[n] = 0;
         n = 0;
@@ -51,7 +51,7 @@ static void *fake_serve(void *arg)
     SmtpFake *f = arg;
     while (!f->stop) {
         int fd = accept(f->listener, NULL, NULL);
-        struct timeval patience = { .tv_sec = 5 };
+        struct timeval patience = { .tv_sec = 30 };
         if (fd < 0) break;
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
         converse(f, fd);

@@ -8,6 +8,7 @@
 #include "net/easy.h"
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* --- what is refused before a connection is made --- */
@@ -206,7 +207,9 @@ static Status add_part(Cx *cx, curl_mime *mime, Str body, const char *type)
 
 /* --- the conversation --- */
 
+enum { GOODBYE_SECONDS = 3 };
 typedef struct Talk {
+    CURL  *curl;
     char   text[MAIL_ANSWER_BYTES_MAX];
     size_t n;
     int    code;                 /* of the answer in text */
@@ -239,6 +242,8 @@ static size_t take_line(char *p, size_t size, size_t n, void *arg)
         t->answers++;
     }
     if (code) t->code = code;
+    /* Only QUIT follows a refusal as a rule, and libcurl lets no other limit end that. */
+    if (code >= 400) (void)curl_easy_setopt(t->curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)GOODBYE_SECONDS);
     if (code == 354) t->data = true;
     t->ended = !(n > 3 && p[3] == '-');
     for (size_t i = 0; i < n && t->n < sizeof t->text; i++) {
@@ -375,13 +380,15 @@ static Status set_mail(Cx *cx, Easy *e, const Mail *m, Parts *p)
 }
 static Status deliver(Cx *cx, Easy *e, SmtpReply *ret)
 {
-    Talk talk = { 0 };
+    Talk talk = { .curl = e->curl };
+    curl_socket_t fd = CURL_SOCKET_BAD;
 
     EASY_SET(cx, e, CURLOPT_HEADERFUNCTION, take_line);
     EASY_SET(cx, e, CURLOPT_HEADERDATA, &talk);
     CURLcode code = fault_hit(FAULT_SEND) ? CURLE_COULDNT_CONNECT : curl_easy_perform(e->curl);
-    /* The mail is taken; how the goodbye goes must not matter, nor last. */
-    (void)curl_easy_setopt(e->curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, 2L);
+    /* The handle's end says QUIT and waits for an answer of no interest: with nothing to read it does not. */
+    if (curl_easy_getinfo(e->curl, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK && fd != CURL_SOCKET_BAD)
+        shutdown(fd, SHUT_RD);
     if (code == CURLE_OK && fault_hit(FAULT_SEND)) {       /* the answer to the last dot is lost */
         code = CURLE_RECV_ERROR;
         talk = (Talk){ .data = true };

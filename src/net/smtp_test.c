@@ -275,8 +275,22 @@ TEST(a_mail_is_sent_once_taken_however_the_goodbye_goes)
         ok(try_fake(cx, &f, &r));
         assert_int_equal(r.code, 250);
         assert_str(r.text, "250 2.0.0 queued");
-        assert_true(clock_mono() - start < 7000);
+        assert_true(clock_mono() - start < 2000);
+        assert_non_null(strstr(f.seen, "QUIT\r\n"));
     }
+    net_stop();
+}
+TEST(a_server_that_refuses_and_falls_silent_is_left_soon)
+{
+    SmtpReply r;
+    SmtpFake f = smtp_fake();
+    int64_t start = clock_mono();
+    ok(net_start(cx, &allowing));
+    f.rcpt = "550 5.1.1 no\r\n";
+    f.quit = NULL;
+    assert_int_equal(try_fake(cx, &f, &r), ST_IO);
+    assert_int_equal(r.reason, MSG_mail_no_such_box);
+    assert_true(clock_mono() - start < 6000);
     net_stop();
 }
 TEST(an_answer_is_kept_as_clean_text)

@@ -165,8 +165,9 @@ typedef struct Take { int64_t now, lease; MailTaken mail; } Take;
 static Status give_up(Cx *cx, int64_t now)
 {
     return db_run(cx, SQL("UPDATE mail SET state = 3, settled = $1, lease = 0, subject = NULL, plain = NULL,"
-                          " html = NULL, reason = CASE WHEN expires <= $1 THEN $2 ELSE $3 END WHERE id IN (SELECT id FROM mail"
-                          " WHERE state = 1 AND next_at <= $1 AND (expires <= $1 OR tries >= $4) LIMIT 100)"),
+                          " html = NULL, reason = CASE WHEN expires <= $1 THEN $2 ELSE $3 END"
+                          " WHERE id IN (SELECT id FROM mail WHERE state = 1 AND next_at <= $1"
+                          " AND (expires <= $1 OR tries >= $4) LIMIT 100)"),
                   BINDS(b_i64(now), b_str(str_z(msg_code(MSG_mail_expired))),
                       b_str(str_z(msg_code(MSG_mail_gave_up))),
                         b_i64(MAIL_TRIES_MAX)));
