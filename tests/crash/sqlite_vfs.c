@@ -319,7 +319,8 @@ SqliteVfs *sqlite_vfs_new(Fs fs)
     snprintf(v->name, sizeof v->name, "crash-%d", ++made);
     v->vfs = (sqlite3_vfs){
         .iVersion = 1, .szOsFile = sizeof(File), .mxPathname = 190, .zName = v->name, .pAppData = v,
-        .xOpen = vfs_open, .xDelete = vfs_delete, .xAccess = vfs_access, .xFullPathname = vfs_full, .xRandomness = vfs_random,
+        .xOpen = vfs_open, .xDelete = vfs_delete, .xAccess = vfs_access, .xFullPathname = vfs_full,
+        .xRandomness = vfs_random,
         .xSleep = vfs_sleep, .xCurrentTime = vfs_time, .xGetLastError = vfs_error,
     };
     if (sqlite3_vfs_register(&v->vfs, 0) != SQLITE_OK) abort();

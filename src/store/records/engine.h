@@ -46,4 +46,5 @@ Status db_script(Cx *, Str text) MUST_USE;        /* only inside a TxFn */
 /* Run fn once on this connection; the engine then commits (OK) or rolls back. cx->db is as before after it.
  * BUSY asks for another run. */
 Status tx_call(Cx *, Db *, TxFn *, void *arg) MUST_USE;
+void   tx_committed(void);                        /* counts a COMMIT */
 #endif

@@ -7,7 +7,6 @@
 #include <time.h>
 #include <stdio.h>
 
-static Metric commits = METRIC(METRIC_COUNTER, "liuke_records_commits_total", "", "groups of transactions committed");
 static Metric connects = METRIC(METRIC_COUNTER, "liuke_records_connects_total", "", "connections made to PostgreSQL");
 
 static PostgresDb *db_of(Db *db) { return (PostgresDb *)db; }
@@ -67,8 +66,8 @@ static Status set_up(Cx *cx, PostgresDb *db)
     snprintf(text, sizeof text, "SET statement_timeout = %d; SET idle_in_transaction_session_timeout = %d; "
              "SET lock_timeout = %d; SET client_encoding = 'UTF8'; SET bytea_output = 'hex'; "
              "SET extra_float_digits = 1; SET default_transaction_isolation = '%s'; SET default_transaction_read_only = %s",
-             RECORDS_QUERY_MS, RECORDS_QUERY_MS, RECORDS_LOCK_MS, db->base.writes ? "serializable" : "read committed",
-             db->base.writes ? "off" : "on");
+             RECORDS_QUERY_MS, RECORDS_QUERY_MS, RECORDS_LOCK_MS,
+             db->base.writes ? "serializable" : "read committed", db->base.writes ? "off" : "on");
     return postgres_said(cx, db, PQexec(db->conn, text));
 }
 Status postgres_connect(Cx *cx, PostgresDb *db)
@@ -121,7 +120,7 @@ static Status commit(Cx *cx, PostgresDb *db)
     Status st = postgres_said(cx, db, PQexec(db->conn, "COMMIT"));
     if (PQstatus(db->conn) != CONNECTION_OK)      /* BUSY would promise that nothing was written */
         return fail(cx, ST_IO, "the connection broke during COMMIT: whether it was done is unknown");
-    if (st == ST_OK) metric_add(&commits, 1);
+    if (st == ST_OK) tx_committed();
     return st;
 }
 static Status run_once(Cx *cx, PostgresDb *db, TxFn *fn, void *arg)

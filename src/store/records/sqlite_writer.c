@@ -2,9 +2,6 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/limits.h"
-#include "base/metric.h"
-
-static Metric commits = METRIC(METRIC_COUNTER, "liuke_records_commits_total", "", "groups of transactions committed");
 
 /* A caller's wait, on its own stack. */
 typedef struct Job Job;
@@ -68,7 +65,7 @@ static void run_group(SqliteWriter *w, Job *j, Group *g)
 static Status commit(SqliteWriter *w)
 {
     Status st = sqlite_order(&w->cx, w->db, "COMMIT");
-    if (st == ST_OK) metric_add(&commits, 1);
+    if (st == ST_OK) tx_committed();
     return st;
 }
 /* Also those whose function failed: they may have seen what the others had written and now have not. */

@@ -7,8 +7,10 @@ static Metric total = METRIC(METRIC_COUNTER, "liuke_records_tx_total", "", "tran
 static Metric again = METRIC(METRIC_COUNTER, "liuke_records_tx_reruns_total", "", "transaction functions run again");
 static Metric failed = METRIC(METRIC_COUNTER, "liuke_records_tx_failed_total", "", "transactions not committed");
 static Metric seconds = METRIC(METRIC_HISTOGRAM, "liuke_records_tx_seconds", "", "from the call to the answer");
+static Metric commits = METRIC(METRIC_COUNTER, "liuke_records_commits_total", "", "commits; each of one or many");
 static _Thread_local bool inside;                 /* also catches a second Cx used within a TxFn */
 
+void tx_committed(void) { metric_add(&commits, 1); }
 Status tx_call(Cx *cx, Db *db, TxFn *fn, void *arg)
 {
     Db *before = cx->db;

@@ -288,6 +288,25 @@ TEST(a_lost_connection_is_busy_once_and_then_replaced)
     world_records_cx_done(&other);
     world_records_done(cx);
 }
+/* The server goes while it does the COMMIT: a trigger put off until then ends its own connection. */
+static Status falls_tx(Cx *cx, void *arg)
+{
+    (void)arg;
+    return db_script(cx, S("CREATE FUNCTION falls() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN "
+                           "PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $f$; "
+                           "CREATE CONSTRAINT TRIGGER falls AFTER UPDATE ON account DEFERRABLE INITIALLY DEFERRED "
+                           "FOR EACH ROW EXECUTE FUNCTION falls()"));
+}
+TEST(a_connection_lost_during_commit_is_not_said_to_have_done_nothing)
+{
+    if (!getenv("LIUKE_TEST_PG")) test_skip("LIUKE_TEST_PG names no PostgreSQL");
+    world_records_on(cx, WORLD_POSTGRES);
+    ok(tx_run(cx, accounts_tx, NULL));
+    ok(tx_run(cx, falls_tx, NULL));
+    assert_int_equal(tx_run(cx, add_tx, NULL), ST_IO);
+    assert_non_null(strstr(cx->why.log, "unknown"));
+    world_records_done(cx);
+}
 TEST(a_server_that_is_not_there_is_busy_and_says_so)
 {
     RecordsConfig config = { .postgres = "host=127.0.0.1 port=1 user=nobody dbname=none" };
