@@ -33,6 +33,8 @@ static void event(JsonW *w, int i)
     jsonw_close(w, '}');
     snprintf(text, sizeof text, "user-%d", i * 7919);
     jsonw_key(w, S("userId")); jsonw_str(w, str_z(text));
+    snprintf(text, sizeof text, "%08x-8a9b-4e5f-1c2d-%012x", i * 2654435 + 99, i * 65537);
+    jsonw_key(w, S("anonymousId")); jsonw_str(w, str_z(text));
     jsonw_key(w, S("context"));
     jsonw_open(w, '{');
     jsonw_key(w, S("library"));
