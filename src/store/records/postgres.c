@@ -63,11 +63,12 @@ static Status set_up(Cx *cx, PostgresDb *db)
     const char *encoding = PQparameterStatus(db->conn, "server_encoding");
     if (!encoding || strcmp(encoding, "UTF8") != 0)
         return fail(cx, ST_INVALID, "the PostgreSQL database must be in UTF8, not %s", encoding ? encoding : "?");
+    const char *isolation = db->base.writes ? "serializable" : "read committed";
     snprintf(text, sizeof text, "SET statement_timeout = %d; SET idle_in_transaction_session_timeout = %d; "
              "SET lock_timeout = %d; SET client_encoding = 'UTF8'; SET bytea_output = 'hex'; "
-             "SET extra_float_digits = 1; SET default_transaction_isolation = '%s'; SET default_transaction_read_only = %s",
-             RECORDS_QUERY_MS, RECORDS_QUERY_MS, RECORDS_LOCK_MS,
-             db->base.writes ? "serializable" : "read committed", db->base.writes ? "off" : "on");
+             "SET extra_float_digits = 1; SET default_transaction_isolation = '%s'; "
+             "SET default_transaction_read_only = %s", RECORDS_QUERY_MS, RECORDS_QUERY_MS, RECORDS_LOCK_MS,
+             isolation, db->base.writes ? "off" : "on");
     return postgres_said(cx, db, PQexec(db->conn, text));
 }
 Status postgres_connect(Cx *cx, PostgresDb *db)
