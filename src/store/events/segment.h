@@ -1,0 +1,97 @@
+/* segment: an immutable file of one UTC month's events, sorted by (person, time, log order), in columns.
+ *
+ * Drawn in docs/storage-segments.md. The person of a row is the root its actor had when the file was written; the actor
+ * is kept beside it, so that joins and undos since then can be followed. Blocks of about 16k events are cut between
+ * people (a person past the cap goes on in the next). Every column of a block, the dictionaries, the directory and the header
+ * carry a checksum; reading checks each before use, and bounds inside even then: damage is IO and marks the segment,
+ * never a crash. Numbers of people are turned into sort keys that put people of one lane (number mod 16) side by side.
+ * Message ids, the client's clocks, sealed bytes and explicit nulls are not kept; received is kept to the second. */
+#ifndef LIUKE_SEGMENT_H
+#define LIUKE_SEGMENT_H
+#include "store/events/dict.h"
+#include "store/events/manifest.h"
+#include <pthread.h>
+
+enum { SEGMENT_BLOCK = 16384, SEGMENT_BLOCK_MAX = 32768 };
+static inline uint32_t segment_key(uint32_t root) { return root >> 4 | root << 28; }
+static inline uint32_t segment_root(uint32_t key) { return key << 4 | key >> 28; }
+int32_t segment_month(int64_t time);                      /* year * 12 + month - 1, UTC */
+
+typedef struct SegmentPlan {
+    int64_t id, log_pos;         /* log_pos: where the first of its events stood, for the order of files */
+    int32_t month, level;
+    uint64_t moves;              /* of the people map its roots come from */
+} SegmentPlan;
+typedef struct SegmentWriter SegmentWriter;
+Status segment_begin(Cx *, Fs, const char *dir, const SegmentPlan *, SegmentWriter **ret) MUST_USE;
+/* In order of (segment_key(person), time, log). Memory: one block and the dictionaries, within fixed budgets. */
+Status segment_add(Cx *, SegmentWriter *, uint32_t person, uint32_t actor, const Event *) MUST_USE;
+Status segment_end(Cx *, SegmentWriter *, ManifestSegment *ret) MUST_USE;      /* written and synced, not its directory entry */
+void   segment_drop(Cx *, SegmentWriter *);               /* frees; a file not ended goes. NULL is fine */
+Status segment_name(Cx *, const char *dir, int64_t id, const char **ret) MUST_USE;
+
+typedef struct Origin { uint16_t source; uint8_t trust, flags; } Origin;
+typedef struct BlockInfo {
+    uint64_t at, check;
+    int64_t  min, max;           /* event times */
+    uint32_t length, head, n, n_people, first_key, last_key;
+} BlockInfo;
+typedef struct Segment {
+    _Atomic int  refs;
+    _Atomic bool damaged, obsolete;      /* obsolete: the file goes with the last reference */
+    ManifestSegment info;
+    char     name[32], *path;
+    int64_t  log_pos, received;  /* received: of the newest event */
+    uint64_t moves;
+    Fs       fs;
+    FsFile  *file;
+    Str      map;
+    Str     *names, *props;
+    uint32_t n_names, n_props, n_origins, n_blocks, n_name_uses, n_prop_uses;
+    Origin  *origins;
+    uint64_t *name_uses, *prop_uses;     /* source << 32 | number */
+    BlockInfo *blocks;
+    struct SegmentDict *dicts;           /* loaded on first use, under lock */
+    pthread_mutex_t lock;
+    char    *names_heap, *props_heap;
+} Segment;
+/* Damage, a foreign or a missing file give a Segment with .damaged set and no blocks; only NO_MEM fails. One reference. */
+Status   segment_open(Cx *, Fs, const char *dir, const ManifestSegment *, Segment **ret) MUST_USE;
+Segment *segment_ref(Segment *);
+void     segment_done(Cx *, Segment *);                   /* NULL is fine */
+bool     segment_prop(const Segment *, Str name, uint32_t *ret);
+Status   segment_dict(Cx *, Segment *, uint32_t prop, const Str **ret, size_t *ret_n) MUST_USE;   /* lives as long as the segment */
+
+/* One property of a block, decoded: kind and value of each event; 0 (PROP_NULL) where it has none.
+ * value: 0/1, the int64, the double's bits, a text's code, or the number of a list. */
+typedef struct BlockProp {
+    uint8_t  *kind;
+    uint64_t *value;
+    Str      *local;             /* texts of this block alone: codes below n_local; the others are of the dictionary */
+    char     *local_heap;
+    uint32_t  n_local, n_items, n_lists;
+    uint32_t *items, *list_first;        /* codes of list items; n_lists + 1 */
+    const Str *dict;
+    size_t    n_dict;
+} BlockProp;
+static inline Str segment_text(const BlockProp *p, uint64_t code) { return code < p->n_local ? p->local[code] : p->dict[code - p->n_local]; }
+
+/* One block, decoded column by column as asked; its arrays are reused from block to block. */
+typedef struct Block {
+    Segment  *seg;
+    uint32_t  index, n, n_people;
+    uint32_t *key, *first;       /* n_people, and n_people + 1 */
+    int64_t  *time, *received;   /* received: after segment_block_rest() */
+    uint32_t *name, *origin, *actor;
+    struct Room { void *p; size_t size; } rooms[8];
+} Block;
+Status segment_block(Cx *, Segment *, uint32_t index, Block *) MUST_USE;       /* key, first, time, actor */
+Status segment_block_names(Cx *, Block *) MUST_USE;       /* name, origin */
+Status segment_block_received(Cx *, Block *) MUST_USE;
+/* NOT_FOUND: no event of the block has it. segment_prop_done() frees. */
+Status segment_block_prop(Cx *, Block *, uint32_t prop, BlockProp *ret) MUST_USE;
+void   segment_prop_done(BlockProp *);
+/* The properties a block has, ascending; up to max. */
+size_t segment_block_props(const Block *, uint32_t *ret, size_t max);
+void   segment_block_done(Block *);
+#endif

@@ -1,0 +1,31 @@
+/* segment_in: the stored layout that the writer and the reader of segments share. */
+#ifndef LIUKE_SEGMENT_IN_H
+#define LIUKE_SEGMENT_IN_H
+#include "store/events/segment.h"
+
+#define SEGMENT_MAGIC "LKSEG1\r\n"
+enum { SEGMENT_VERSION = 1 };
+typedef struct SegmentHead {
+    char     magic[8];
+    uint32_t version, n_blocks;
+    int32_t  month, level;
+    int64_t  id, events, first, last, received, log_pos;
+    uint64_t moves, dir_at, dir_length, dir_check, spare[2];
+    uint64_t check;              /* XXH3 of all before it; stored in the manifest too */
+} SegmentHead;
+_Static_assert(sizeof(SegmentHead) == 128, "stored");
+
+/* A block begins with its table of columns. */
+typedef struct ColumnInfo { uint32_t id, at, length, spare; uint64_t check; } ColumnInfo;
+_Static_assert(sizeof(ColumnInfo) == 24, "stored");
+enum { COLUMN_PEOPLE = 1, COLUMN_TIME, COLUMN_ACTOR, COLUMN_NAME, COLUMN_ORIGIN, COLUMN_RECEIVED, COLUMN_PROPS = 16 };
+enum { DOUBLES_SCALE_MAX = 4, DOUBLES_RAW = 255 };
+enum { RECEIVED_APART, RECEIVED_ABSOLUTE };
+enum { SEGMENT_TEXT_MAX = 256, SEGMENT_DICT_MAX = 65536, SEGMENT_DICT_BYTES = 2 << 20, SEGMENT_DICTS_BYTES = 32 << 20,
+       SEGMENT_TEXTS_MAX = 256 << 20 };
+static inline double segment_scale(unsigned k)
+{
+    static const double scales[] = { 1, 10, 100, 1000, 10000 };
+    return scales[k];
+}
+#endif
