@@ -9,11 +9,13 @@
  *    "start_event":{…},"return_event":{…},"timezone":…,"week_start":…,"filter":[…]}
  *
  * A filter is [{"prop":"country","op":"is"|"is_not"|"contains"|"lt"|"le"|"gt"|"ge"|"set"|"not_set","value":…}], all must hold.
- * from is inclusive, to exclusive. Comparisons do not cross kinds; a missing property is null. */
+ * from is inclusive, to exclusive, both local to the time zone where they do not say their own. Comparisons do not cross kinds; a
+ * missing property is null. Left out: measure count, mode recurring, the product's time zone, Monday; an event without
+ * a name is any event. */
 #ifndef LIUKE_ASK_H
 #define LIUKE_ASK_H
 #include "base/shape.h"
-#include "store/events/events.h"
+#include "store/events/state.h"
 
 extern const Shape ask_shape;
 
@@ -28,12 +30,15 @@ typedef struct Answer {
     const int64_t *values;       /* trend: n; retention: row i has n - i columns, one row after another */
     int64_t events_read, people; /* that matched the filter inside the range */
     int64_t left_out;            /* people excluded by flags (erased, consent, staff, bots) */
-    int64_t until;               /* received time of the newest event in the snapshot */
+    int64_t until;               /* received time of the newest event in the snapshot; 0: there is none */
     bool    partial_last;        /* the last period has not ended by cx->now */
     int64_t us;
     const Str *missing; size_t n_missing;   /* quarantined files the answer lacks */
+    size_t  finished;            /* periods that have ended by cx->now: the cell (i, k) of a retention is final when i + k < finished */
+    Str     definition;          /* in the language of the Cx that asked */
 } Answer;
 Status ask_run(Cx *, Events *, Str question, Answer *ret) MUST_USE;
+Status ask_state(Cx *, State *, Str question, Answer *ret) MUST_USE;
 void   ask_write(JsonW *, const Answer *);       /* with definition, zone, period starts, freshness, what was left out */
 extern const Shape ask_answer_shape;             /* what ask_write() writes */
 #endif

@@ -94,4 +94,14 @@ void   segment_prop_done(BlockProp *);
 /* The properties a block has, ascending; up to max. */
 size_t segment_block_props(const Block *, uint32_t *ret, size_t max);
 void   segment_block_done(Block *);
+/* The value of event i, its name unset; items: room for the longest list. Slices of the segment and of *p. */
+Prop   segment_value(const BlockProp *p, uint32_t i, Str *items);
+size_t segment_longest_list(const BlockProp *);
+
+/* All properties of a block at once, to have its events back one by one. */
+typedef struct BlockEvents { Block *b; BlockProp *props; uint32_t *ids; size_t n; } BlockEvents;
+Status segment_events(Cx *, Block *, BlockEvents *ret) MUST_USE;   /* also names, origins and received of the block */
+void   segment_events_done(BlockEvents *);
+/* All but the actor's key, in cx->arena; texts are slices of the segment and of the BlockEvents. */
+Status segment_event(Cx *, const BlockEvents *, uint32_t i, Event *ret) MUST_USE;
 #endif

@@ -177,7 +177,6 @@ static Status alloc(Cx *cx, Fs fs, const char *dir, const ManifestSegment *info,
     s->refs = 1;
     s->fs = fs;
     s->info = *info;
-    s->received = info->last;
     *ret = s;
     return ST_OK;
 }
@@ -348,10 +347,8 @@ static Status read_times(Cx *cx, Block *b, const BlockInfo *info)
     if (!column_get(&s, b->n_people, per)) return broken(cx, b->seg, "times");
     for (uint32_t i = 0; i < b->n_people; i++)
         if (per[i] == 0 || per[i] > b->n || (total += per[i]) > b->n) return broken(cx, b->seg, "times");
-    /* lengths and starts take 2 * total, deltas n - total: the starts go over the deltas' end */
     uint64_t *length = per + b->n_people, *start = length + total, *delta = start + total;
     size_t n_deltas = b->n - total;
-    if (2 * total + n_deltas > 2 * (size_t)b->n) return broken(cx, b->seg, "times");
     if (!column_get(&s, total, length) || !column_get(&s, total, start) || !column_get(&s, n_deltas, delta))
         return broken(cx, b->seg, "times");
     Runs r = { .length = length, .start = start, .delta = delta, .n_runs = total, .n_deltas = n_deltas };

@@ -402,7 +402,7 @@ static Status block_write(Cx *cx, SegmentWriter *w, Buf *b)
     void *room = cols ? buf_room(b, head) : NULL;
     if (room) {
         put_fixed(w, b, cols, info);
-        qsort(w->builds, w->n_builds, sizeof *w->builds, by_prop);
+        if (w->n_builds) qsort(w->builds, w->n_builds, sizeof *w->builds, by_prop);
         for (size_t i = 0; i < w->n_builds; i++) {
             size_t from = b->n;
             put_prop(w, b, &w->builds[i]);

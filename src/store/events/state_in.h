@@ -1,0 +1,54 @@
+/* state_in: what the files behind state.h share. Order of locks: lock, then queue. */
+#ifndef LIUKE_STATE_IN_H
+#define LIUKE_STATE_IN_H
+#include "store/events/actors.h"
+#include "store/events/dict.h"
+#include "store/events/names.h"
+#include "store/events/snapshot.h"
+#include <pthread.h>
+
+enum { CHANGE_NONE, CHANGE_FLUSH, CHANGE_MERGE };
+/* What a flush or merge has written and nobody uses yet. */
+typedef struct Change {
+    int         kind;
+    SegmentSet *set;             /* the next one, every segment referenced */
+    Segment   **gone;            /* merged away, heap */
+    size_t      n_gone;
+    int64_t     next_id, map_id;
+} Change;
+struct State {
+    Fs     fs;
+    char  *dir, *zone;           /* zone: the product's; NULL: UTC */
+    size_t tail_max;             /* refuse room past it */
+    _Atomic size_t bytes;        /* of chunks waiting and tails not flushed */
+
+    pthread_mutex_t queue;       /* what the log has handed over; never held for long */
+    Chunk *waiting, **waiting_end, *spare;
+
+    pthread_mutex_t lock;        /* all that follows but limits */
+    Chunk *todo;                 /* taken from the queue; indexed up to todo_at */
+    size_t todo_at;
+    Actors *actors;
+    Joins  *joins;
+    Dict    names;
+    PeopleView *view;            /* the latest asked for */
+    Tail   *old, *cur;           /* old: being flushed, or to be again */
+    SegmentSet *set;
+    int64_t flushed, next_id, map_id;
+    uint64_t map_changes;        /* joins_changes() in the map file */
+    int64_t damaged;             /* entries of the log that made no sense */
+    Change  change;
+
+    pthread_mutex_t limits_lock;
+    Names  *limits;
+    bool    limits_ready;        /* names replayed from the log are in */
+};
+/* Index everything the log has handed over. The lock is held. */
+Status state_index(Cx *, State *) MUST_USE;
+Status state_view(Cx *, State *, PeopleView **ret) MUST_USE;      /* of now, a reference; the lock is held */
+SegmentSet *state_set_new(size_t n);                       /* room for n; NULL: no memory */
+void   state_set_add(SegmentSet *, Segment *);             /* takes the reference; keeps the order */
+void   state_set_done(Cx *, SegmentSet *);
+/* The manifest of the set as it will be, in the arena. */
+Status state_manifest(Cx *, const State *, const SegmentSet *, Manifest *ret) MUST_USE;
+#endif
