@@ -15,6 +15,7 @@
 enum { TICK_MS = 250, EVENTS = 64, ROUNDS_MAX = 8, LINGER_MS = 2000, LINGER_BYTES = 4 << 20, ACCEPTS_MAX = 64 };
 static Metric connections = METRIC(METRIC_GAUGE, "liuke_http_connections", "", "open connections");
 
+typedef enum Work { WORK_NONE, WORK_SOON, WORK_NOW } Work;
 static const WatchKind library = WATCH_LIBRARY, waker = WATCH_WAKE, listener = WATCH_LISTEN;
 
 static bool watch(int ep, int op, int fd, uint32_t events, const void *what)
@@ -248,19 +249,24 @@ static void tick(Loop *l)
     for (int q = 0; q < QUEUES_; q++)
         if (l->http->jobs[q]) queue_expire(l->http->jobs[q], l->now);
 }
-static bool has_work(const Loop *l)
+/* A request that waits for its commit counts as work to the library, which would run round and round over it. So with
+ * any of those there is work as long as the last run moved something; what that may miss waits a millisecond. */
+static Work work_left(const Loop *l, unsigned steps_before)
 {
     MHD_UNSIGNED_LONG_LONG ms;
-    return MHD_get_timeout(l->mhd, &ms) == MHD_YES && ms == 0;
+    if (MHD_get_timeout(l->mhd, &ms) != MHD_YES || ms != 0) return WORK_NONE;
+    return l->n_later == 0 || l->steps != steps_before ? WORK_NOW : WORK_SOON;
 }
+static const int patience_of[] = { [WORK_NONE] = TICK_MS, [WORK_SOON] = 1, [WORK_NOW] = 0 };
+
 /* Sleep until something happens. asleep is raised before the lists are looked at, so that whoever pushes sees one or
  * the other. */
-static void wait_events(Loop *l, bool busy)
+static void wait_events(Loop *l, Work work)
 {
     struct epoll_event events[EVENTS];
     atomic_store(&l->asleep, true);
     bool listed = atomic_load(&l->pushed) || atomic_load(&l->handed);
-    int n = epoll_wait(l->ep, events, EVENTS, busy || listed ? 0 : TICK_MS);
+    int n = epoll_wait(l->ep, events, EVENTS, listed ? 0 : patience_of[work]);
     atomic_store(&l->asleep, false);
     l->now = clock_mono();
     for (int i = 0; i < n; i++) on_event(l, &events[i]);
@@ -286,7 +292,7 @@ static void end_streams(Loop *l)
     }
 }
 /* True when this loop has nothing left to do. What the kernel has accepted is taken in and answered first. */
-static bool drain(Loop *l, bool busy)
+static bool drain(Loop *l, Work work)
 {
     if (l->listen >= 0 && !l->drained) {
         pause_accepting(l, false);
@@ -299,7 +305,7 @@ static bool drain(Loop *l, bool busy)
     l->drained = true;
     end_streams(l);
     if (!atomic_load(&l->http->closed) || atomic_load(&l->handed)) return false;
-    if (!busy && l->settled++ > 0) hang_up_idle(l);
+    if (work != WORK_NOW && l->settled++ > 0) hang_up_idle(l);
     return !l->conns && !l->lingers;
 }
 /* Past the time allowed: whoever still sends or reads is cut off, whoever still waits for a commit is left. */
@@ -319,16 +325,17 @@ static bool force(Loop *l)
 static void *run(void *arg)
 {
     Loop *l = arg;
-    bool busy = false;
-    for (int round = 0;; round = busy ? round + 1 : 0) {
-        if (!busy || round % ROUNDS_MAX == 0) wait_events(l, busy);
+    Work work = WORK_NONE;
+    for (int round = 0;; round = work == WORK_NOW ? round + 1 : 0) {
+        unsigned before = l->steps;
+        if (work != WORK_NOW || round % ROUNDS_MAX == 0) wait_events(l, work);
         take_handed(l);
         take_pushed(l);
         MHD_run(l->mhd);
-        busy = has_work(l);
+        work = work_left(l, before);
         tick(l);
         int stage = atomic_load_explicit(&l->http->stage, memory_order_relaxed);
-        if (stage != STAGE_RUN && drain(l, busy)) break;
+        if (stage != STAGE_RUN && drain(l, work)) break;
         if (stage == STAGE_FORCE && force(l)) break;
     }
     return NULL;
@@ -364,7 +371,7 @@ static void resume_all(Loop *l)
 {
     for (Conn *c = l->conns; c; c = c->next) {
         Turn *t = c->turn;
-        bool asleep = t && (t->state == TURN_WAITING || (t->rs.stream && t->rs.stream->asleep));
+        bool asleep = t && (t->suspended || (t->rs.stream && t->rs.stream->asleep));
         if (asleep) MHD_resume_connection(c->mhd);
     }
 }

@@ -204,6 +204,7 @@ static int64_t pull(void *arg, uint64_t pos, char *to, size_t max)
     Turn *t = arg;
     Stream *s = t->rs.stream;
     (void)pos;
+    t->loop->steps++;
     if (atomic_load(&t->serve.gone)) return MHD_CONTENT_READER_END_WITH_ERROR;
     if (atomic_load(&t->loop->http->stage) != STAGE_RUN) return MHD_CONTENT_READER_END_OF_STREAM;
     int64_t n = s->pull(s->state, to, max);
@@ -245,6 +246,8 @@ void turn_ready(Turn *t)
         serve_end(&t->serve, &t->rq, &t->rs, later->st);
     }
     t->state = TURN_DONE;
+    if (!t->suspended) return;                /* the library asks for it at its next run */
+    t->suspended = false;
     loop_watch(t->conn, false);
     MHD_resume_connection(t->mhd);
 }
@@ -328,18 +331,19 @@ static enum MHD_Result dispatch(Turn *t)
         t->state = TURN_WAITING;
         st = queue_push(t->loop->http->jobs[q], t);
         if (st == ST_OK) {
+            t->suspended = true;
             MHD_suspend_connection(t->mhd);
             return MHD_YES;
         }
+        loop_watch(t->conn, false);
     }
     if (st != ST_OK) {
         serve_end(&t->serve, &t->rq, &t->rs, st);
         return send_reply(t);
     }
     if (turn_run(t)) return send_reply(t);
-    t->state = TURN_WAITING;
+    t->state = TURN_WAITING;                  /* not suspended: that costs three system calls a request */
     t->loop->n_later++;
-    MHD_suspend_connection(t->mhd);
     return MHD_YES;
 }
 
@@ -351,11 +355,12 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd, const c
     Loop *l = arg;
     Turn *t = *state;
     (void)url;
+    l->steps++;
     if (!t) return MHD_queue_response(mhd, 503, l->http->no_mem);
     switch (t->state) {
     case TURN_NEW: return begin(t, method, version);
     case TURN_BODY: break;
-    case TURN_WAITING: return MHD_YES;
+    case TURN_WAITING: l->steps--; return MHD_YES;
     case TURN_DONE: return send_reply(t);
     case TURN_REPLYING: return MHD_YES;
     }
@@ -378,15 +383,18 @@ static void *on_line(void *arg, const char *uri, struct MHD_Connection *mhd)
         return NULL;
     }
     c->turn = t;
+    c->loop->steps++;
     c->fresh = false;
     c->since = c->loop->now;
     return t;
 }
 static void on_completed(void *arg, struct MHD_Connection *mhd, void **state, enum MHD_RequestTerminationCode why)
 {
+    Loop *l = arg;
     Turn *t = *state;
-    (void)arg; (void)mhd; (void)why;
+    (void)mhd; (void)why;
     *state = NULL;
+    l->steps++;
     if (t) turn_end(t);
 }
 static size_t on_unescape(void *arg, struct MHD_Connection *mhd, char *z)
@@ -398,6 +406,7 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
     enum MHD_ConnectionNotificationCode what)
 {
     Loop *l = arg;
+    l->steps++;
     if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
         Conn *c = *context;
         *context = NULL;
@@ -411,7 +420,7 @@ static void quiet(void *arg, const char *fmt, va_list ap) { (void)arg; (void)fmt
 
 Status turn_daemon(Cx *cx, Loop *l)
 {
-    enum { STRICT = 1, VERY_STRICT = 2, POOL_BYTES = 24 << 10 };
+    enum { STRICT = 1, VERY_STRICT = 2, POOL_BYTES = 16 << 10 };
     Http *h = l->http;
     unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | (h->tls ? MHD_USE_TLS : 0u);
     struct MHD_OptionItem options[] = {

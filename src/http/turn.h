@@ -29,6 +29,7 @@ struct Turn {
     TurnState state;
     bool close;                               /* no further request on this connection */
     bool linger;                              /* the client may still be sending: read on after the reply */
+    bool suspended;                           /* in the library, while a queue has it */
     bool dead;                                /* ended, but its Wake is still on the loop's list */
     Cx cx;
     Serve serve;
@@ -91,6 +92,7 @@ struct Loop {
     StillReply still[STILL_REPLIES];
     unsigned next_still;
     int n_later;                              /* LOG requests under way */
+    unsigned steps;                           /* calls by the library that moved something */
     int settled;                              /* rounds without work since draining began */
     bool drained, paused;
 };
