@@ -1,7 +1,7 @@
 /* wal_bench: how many events a second the log makes durable and compares with its window, beside a bare loop of pwrite and
  * fdatasync of the same bytes on the same disk. Its state drops what it gets. One line a figure.
  *
- *     wal_bench DIR [SECONDS]       each figure takes so long (default 0.4) */
+ *     wal-bench DIR [SECONDS]       each figure takes so long (default 0.4) */
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/limits.h"
@@ -32,9 +32,9 @@ static Event sample(uint64_t id)
 {
     static const char url[] = "https://shop.example/products/4711?from=search&page=2&sort=price&ref=newsletter-2026-11";
     static const Prop props[] = {
-        { .name = S_INIT("page.url"), .kind = PROP_STR, .s = S_INIT(url) },
+        { .name = S_INIT("page.url"), .kind = PROP_STR, .s = { url, sizeof url - 1 } },
         { .name = S_INIT("page.title"), .kind = PROP_STR, .s = S_INIT("留客 · 商品详情页") },
-        { .name = S_INIT("page.referrer"), .kind = PROP_STR, .s = S_INIT(url) },
+        { .name = S_INIT("page.referrer"), .kind = PROP_STR, .s = { url, sizeof url - 1 } },
         { .name = S_INIT("price"), .kind = PROP_DOUBLE, .d = 129.5 },
         { .name = S_INIT("quantity"), .kind = PROP_INT, .i = 3 },
         { .name = S_INIT("device"), .kind = PROP_STR, .s = S_INIT("iPhone 15 Pro") },
@@ -125,7 +125,7 @@ static double bare(const char *dir, size_t bytes)
 int main(int argc, char **argv)
 {
     static const size_t per_call[] = { 1, 10, 100 };
-    if (argc < 2) return fprintf(stderr, "wal_bench DIR [SECONDS]\n"), 2;
+    if (argc < 2) return fprintf(stderr, "wal-bench DIR [SECONDS]\n"), 2;
     if (argc > 2) seconds = strtod(argv[2], NULL);
     Cx cx = { .arena = arena_new(CX_ARENA_MAX), .now = clock_now() };
     char dir[4096];

@@ -189,10 +189,13 @@ static Status new_file(Cx *cx, Wal *w)
     TRY(fs_path(cx, w->dir, "next.tmp", "", &next));
     pthread_mutex_lock(&w->lock);
     size_t zeros = w->prepared;
-    w->prepared = 0;
     pthread_mutex_unlock(&w->lock);
     if (zeros) {
-        TRY(ops->rename(cx, w->c.fs.self, next, path));
+        Status st = ops->rename(cx, w->c.fs.self, next, path);
+        pthread_mutex_lock(&w->lock);
+        w->prepared = 0;                          /* only now may the other thread make the next next.tmp */
+        pthread_mutex_unlock(&w->lock);
+        TRY(st);
         TRY(ops->open(cx, w->c.fs.self, path, FS_WRITE, &w->cur));
     } else {
         Status st = ops->unlink(cx, w->c.fs.self, path);         /* one that was given up at this very position */

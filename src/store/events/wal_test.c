@@ -487,12 +487,20 @@ static void *call(void *arg)
     arena_free(cx.arena);
     return NULL;
 }
+static Status slow_rename(Cx *cx, void *self, const char *from, const char *to)
+{
+    usleep(2000);                                 /* so that the two threads meet over next.tmp */
+    return fs_posix().ops->rename(cx, self, from, to);
+}
 static void two_callers(Cx *cx, uint64_t first_b, uint64_t step, size_t want)
 {
     Sink sink;
     WalConfig c = config(test_dir(), &sink);
+    FsOps slow = *c.fs.ops;
+    slow.rename = slow_rename;
+    c.fs.ops = &slow;
     pthread_t t[2];
-    c.file_bytes = 32768;
+    c.file_bytes = 4096;                         /* many files, prepared by the other thread while this one takes them */
     c.quiet = false;
     Caller callers[2] = { { .first = 1, .step = step }, { .first = first_b, .step = step } };
     Wal *w;
