@@ -1,4 +1,5 @@
-/* wal_bench: how many events a second the log makes durable and compares with its window, beside a bare loop of pwrite and
+/* wal_bench: how many events a second the log makes durable and compares with its window, beside a bare loop of
+ * pwrite and
  * fdatasync of the same bytes on the same disk. Its state drops what it gets. One line a figure.
  *
  *     wal-bench DIR [SECONDS]       each figure takes so long (default 0.4) */
@@ -43,9 +44,11 @@ static Event sample(uint64_t id)
     };
     return (Event){ .source = 1, .trust = TRUST_PUBLIC, .actor = { id % 5000 * 0x9e3779b97f4a7c15u, id % 5000 },
         .message = { id * 0x9e3779b97f4a7c15u, id * 0xd6e8feb86659fd93u }, .name = S("Product Viewed"),
-        .time = 1700000000000 + (int64_t)id, .received = 1700000000100 + (int64_t)id, .props = props, .n_props = COUNT(props) };
+        .time = 1700000000000 + (int64_t)id, .received = 1700000000100 + (int64_t)id, .props = props,
+            .n_props = COUNT(props) };
 }
-typedef struct Caller { Wal *w; size_t per_call; uint64_t first; int64_t until; int64_t events, cpu_ns; sem_t room; } Caller;
+typedef struct Caller { Wal *w; size_t per_call; uint64_t first; int64_t until; int64_t events,
+    cpu_ns; sem_t room; } Caller;
 static void done(void *arg, Status st)
 {
     if (st != ST_OK) abort();
@@ -136,7 +139,8 @@ int main(int argc, char **argv)
     snprintf(dir, sizeof dir, "%s/wal-bench", argv[1]);
     if (wal_open(&cx, &(WalConfig){ .fs = fs_posix(), .dir = dir, .reserve = reserve, .chunk = chunk }, &w) != ST_OK)
         return fprintf(stderr, "wal_bench: %s\n", cx.why.log), 1;
-    printf("an event is %zu bytes; x: against a bare pwrite + fdatasync of one call's bytes, one after the other\n", size);
+    printf("an event is %zu bytes; x: against a bare pwrite + fdatasync of one call's bytes, one after the other\n",
+        size);
     for (size_t i = 0; i < COUNT(per_call); i++)
         for (int threads = 1; threads <= THREADS_MAX; threads++) {
             double ns, bound = bare(argv[1], per_call[i] * size + FRAME_SEAL) * (double)per_call[i];

@@ -1,4 +1,5 @@
-/* Of any bytes, read as entries, as a frame and as a log file: each decoding ends, stays inside, and what it accepts comes
+/* Of any bytes, read as entries, as a frame and as a log file: each decoding ends, stays inside, and what it
+ * accepts comes
  * back the same after being written again. The first byte chooses how the rest is used. */
 #include <string.h>
 #include "base/arena.h"
@@ -7,8 +8,10 @@
 #include "tests/fuzz/fuzz.h"
 
 FUZZ_SEEDS(
-    S_INIT("\0\x20\0\0\0\3\0\0\0" "idididid" "joinjoin" "timetime"), S_INIT("\1\x20\0\0\0\4\7\1\0" "actoractoractor!" "timetime"),
-    S_INIT("\2\x2e\0\0\0\1\0\0\2\1\0\2\0" "receivedactoractoractor!" "\2\2\2ab\4\1p\1x\2\1q\5"), S_INIT("\2\x18\0\0\0\xff\1\0\0"),
+    S_INIT("\0\x20\0\0\0\3\0\0\0" "idididid" "joinjoin" "timetime"),
+    S_INIT("\1\x20\0\0\0\4\7\1\0" "actoractoractor!" "timetime"),
+    S_INIT("\2\x2e\0\0\0\1\0\0\2\1\0\2\0" "receivedactoractoractor!" "\2\2\2ab\4\1p\1x\2\1q\5"),
+    S_INIT("\2\x18\0\0\0\xff\1\0\0"),
     S_INIT("\1\x35\0\0\0\1\3\4\1\1\0\0\0" "receivedactoractoractor!" "messagemessage!!" "\0"));
 
 /* ---- the bytes as the only file there is ---- */

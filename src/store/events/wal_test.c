@@ -467,7 +467,7 @@ TEST(more_than_a_frame_or_an_event_may_hold_is_refused_by_name)
 /* ---- two callers at once ---- */
 
 enum { CALLS = 400, PER_CALL = 5 };
-typedef struct Caller { Wal *w; uint64_t first, step; _Atomic int done, failed; } Caller;
+typedef struct Caller { Wal *w; uint64_t first, step; int window; _Atomic int done, failed; } Caller;
 static void called(void *arg, Status st)
 {
     Caller *c = arg;
@@ -481,16 +481,23 @@ static void *call(void *arg)
     for (uint64_t i = 0; i < CALLS; i++) {
         Entry e[PER_CALL];
         for (uint64_t k = 0; k < PER_CALL; k++) e[k] = event(c->first + (i * PER_CALL + k) * c->step, "同时");
+        while (c->window && (int)i - c->done >= c->window) sched_yield();
         while (wal_append(&cx, c->w, e, PER_CALL, NULL, called, c) != ST_OK) sched_yield();
         arena_reset(cx.arena);
     }
     arena_free(cx.arena);
     return NULL;
 }
+/* Slow enough that the two threads meet over next.tmp. */
 static Status slow_rename(Cx *cx, void *self, const char *from, const char *to)
 {
-    usleep(2000);                                 /* so that the two threads meet over next.tmp */
+    usleep(1000);
     return fs_posix().ops->rename(cx, self, from, to);
+}
+static Status slow_create(Cx *cx, void *self, const char *path, FsMode mode, FsFile **ret)
+{
+    if (mode == FS_CREATE) usleep(3000);
+    return fs_posix().ops->open(cx, self, path, mode, ret);
 }
 static void two_callers(Cx *cx, uint64_t first_b, uint64_t step, size_t want)
 {
@@ -498,11 +505,12 @@ static void two_callers(Cx *cx, uint64_t first_b, uint64_t step, size_t want)
     WalConfig c = config(test_dir(), &sink);
     FsOps slow = *c.fs.ops;
     slow.rename = slow_rename;
+    slow.open = slow_create;
     c.fs.ops = &slow;
     pthread_t t[2];
-    c.file_bytes = 4096;                         /* many files, prepared by the other thread while this one takes them */
+    c.file_bytes = 4096;   /* many files, prepared by the other thread while this one takes them */
     c.quiet = false;
-    Caller callers[2] = { { .first = 1, .step = step }, { .first = first_b, .step = step } };
+    Caller callers[2] = { { .first = 1, .step = step, .window = 4 }, { .first = first_b, .step = step } };
     Wal *w;
     ok(wal_open(cx, &c, &w));
     for (int i = 0; i < 2; i++) {
