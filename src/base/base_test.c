@@ -29,7 +29,8 @@ TEST(ids_rise_past_a_full_counter_and_a_clock_set_back)
     assert_true(id_parse(str_z(text), "per", &back) && back == INT64_MAX);
     assert_true(id_parse(S("per_7zzzzzzzzzzzz"), "per", &back) && back == INT64_MAX);
     assert_true(id_parse(S("per_00000000000oI"), "per", &back) && back == 1);
-    static const char *const bad[] = { "per_", "per_8ZZZZZZZZZZZZ", "pex_0000000000001", "per_00000000000U1", "per_00000000000001" };
+    static const char *const bad[] = { "per_", "per_8ZZZZZZZZZZZZ", "pex_0000000000001", "per_00000000000U1",
+        "per_00000000000001" };
     for (size_t i = 0; i < COUNT(bad); i++) assert_false(id_parse(str_z(bad[i]), "per", &back));
 }
 TEST(a_buffer_past_its_maximum_goes_bad_and_stays_as_it_was)

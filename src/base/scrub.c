@@ -24,7 +24,8 @@ static bool suspicious(Str s)
 
 typedef struct Span { size_t from, to; } Span;
 
-/* The address around an '@' that stands at [at, after): the longest local part before it, a domain with a dot behind it. */
+/* The address around an '@' that stands at [at, after): the longest local part before it, a domain with a dot
+ * behind it. */
 static bool email_around(Str s, size_t least, size_t at, size_t after, Span *ret)
 {
     size_t from = at, to = after;
