@@ -22,6 +22,7 @@ void test_add(const char *name, void (*run)(Cx *));
 void test_skip(const char *why);              /* does not return */
 Cx   test_cx(void);                           /* one more, for a second thread; arena_free() its arena */
 const char *test_dir(void);                   /* an empty directory of this test's own, removed afterwards */
+void test_remove(const char *dir);            /* with all that is in it */
 const char *test_shared(const char *path);    /* a file under ../shared, or the test is skipped */
 #define TEST(id) \
     static void id(Cx *cx); \

@@ -39,9 +39,10 @@ static int rm(const char *path, const struct stat *st, int flag, struct FTW *ftw
     (void)st; (void)flag; (void)ftw;
     return remove(path);
 }
+void test_remove(const char *path) { nftw(path, rm, 16, FTW_DEPTH | FTW_PHYS); }
 static void drop_dir(void)
 {
-    if (dir[0]) nftw(dir, rm, 16, FTW_DEPTH | FTW_PHYS);
+    if (dir[0]) test_remove(dir);
     dir[0] = 0;
 }
 const char *test_dir(void)

@@ -88,6 +88,7 @@ enum {
     /* import */
     IMPORT_ROW_BYTES_MAX  = 1 << 20,
     IMPORT_COLUMNS_MAX    = 1000,
+    IMPORT_PIECE_BYTES    = 2 << 20,
 
     /* people */
     EMAIL_BYTES_MAX       = 254,

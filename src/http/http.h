@@ -34,6 +34,7 @@ typedef struct Req {
 Str  req_header(const Req *, const char *name);            /* any case; .p NULL: absent */
 Str  req_query(Cx *, const Req *, const char *name);       /* decoded; .p NULL: absent */
 Str  req_cookie(const Req *, const char *name);
+Str  req_form(Cx *, const Req *, const char *name);         /* of an application/x-www-form-urlencoded body; decoded */
 bool req_gone(const Req *);                  /* nobody waits for the reply any more: stop working. Any thread, cheap. */
 
 typedef struct Later Later;
@@ -87,6 +88,7 @@ typedef struct RouteTable { const Route *routes; size_t n; } RouteTable;
 
 typedef struct HttpConfig {
     const char *bind; int port;              /* port 0: any free one */
+    const char *unix_path;                   /* set: this socket instead, only for this process's own user and root */
     int         threads;                     /* socket threads; 0: 2 */
     int         workers[QUEUES_];            /* 0: DB 16, CPU 1, ASK 2, NET 4 */
     const char *tls_cert, *tls_key;          /* PEM files; both or none */

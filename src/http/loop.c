@@ -138,9 +138,25 @@ static int open_connections(Http *h)
     for (int i = 0; i < h->n_loops; i++) n += atomic_load(&h->loops[i].n_conns);
     return n;
 }
+static socklen_t address_size(const struct sockaddr_storage *addr)
+{
+    switch (addr->ss_family) {
+    case AF_UNIX:  return sizeof addr->ss_family;
+    case AF_INET6: return sizeof(struct sockaddr_in6);
+    default:       return sizeof(struct sockaddr_in);
+    }
+}
+/* On a file's socket: the same user as this process, or root. */
+static bool welcome(const Http *h, int fd)
+{
+    struct ucred peer;
+    socklen_t n = sizeof peer;
+    if (!h->cf.unix_path) return true;
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 && (peer.uid == geteuid() || peer.uid == 0);
+}
 static void take_in(Loop *l, int fd, const struct sockaddr_storage *addr)
 {
-    socklen_t n = addr->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    socklen_t n = address_size(addr);
     int before = atomic_load(&l->n_conns);
     if (MHD_add_connection(l->mhd, fd, (const struct sockaddr *)addr, n) == MHD_NO &&
         before == atomic_load(&l->n_conns))
@@ -165,6 +181,10 @@ static void accept_some(Loop *l)
         if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) pause_accepting(l, true);
             if (errno != EINTR && errno != ECONNABORTED) return;
+            continue;
+        }
+        if (!welcome(l->http, fd)) {
+            close(fd);
             continue;
         }
         Loop *to = emptiest(l->http);

@@ -54,9 +54,10 @@ Status req_check_uri(Cx *cx, Str s)
     }
     return ST_OK;
 }
-Str req_query(Cx *cx, const Req *rq, const char *name)
+/* The value of a name in "a=1&b=2"; the first one counts. */
+static Str pair_of(Cx *cx, Str rest, const char *name)
 {
-    Str rest = rq->query, ret, key;
+    Str ret, key;
     for (int n = 0; rest.n && n < HTTP_QUERY_MAX; n++) {
         Str value = str_cut(&rest, '&'), raw = str_cut(&value, '=');
         if (!req_decode(cx, raw, true, &key) || !str_is(key, name)) continue;
@@ -65,6 +66,8 @@ Str req_query(Cx *cx, const Req *rq, const char *name)
     }
     return (Str){ 0 };
 }
+Str req_query(Cx *cx, const Req *rq, const char *name) { return pair_of(cx, rq->query, name); }
+Str req_form(Cx *cx, const Req *rq, const char *name) { return pair_of(cx, rq->body, name); }
 Str req_cookie(const Req *rq, const char *name)
 {
     for (size_t i = 0; i < rq->n_headers; i++) {

@@ -4,6 +4,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 #include "base/clock.h"
@@ -41,6 +43,23 @@ static Status listen_on(Cx *cx, const HttpConfig *cf, int *ret)
         close(fd);
         errno = why;
         return bad_address(cx, cf->port);
+    }
+    *ret = fd;
+    return ST_OK;
+}
+/* A file that only its owner may open, in a folder that only its owner may enter; accepting checks once more. */
+static Status listen_unix(Cx *cx, const char *path, int *ret)
+{
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    if (strlen(path) >= sizeof a.sun_path) return fail(cx, ST_INVALID, "the socket's path is too long: %s", path);
+    memcpy(a.sun_path, path, strlen(path));
+    unlink(path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return fail(cx, ST_IO, "socket: %s", strerror(errno));
+    if (bind(fd, (const struct sockaddr *)&a, sizeof a) != 0 || chmod(path, 0600) != 0 || listen(fd, BACKLOG) != 0) {
+        int why = errno;
+        close(fd);
+        return fail(cx, ST_IO, "listen on %s: %s", path, strerror(why));
     }
     *ret = fd;
     return ST_OK;
@@ -91,8 +110,8 @@ static Status open_all(Cx *cx, Http *h)
     MHD_add_response_header(h->no_mem, "Content-Type", "application/json");
     MHD_add_response_header(h->no_mem, "Retry-After", "1");
     TRY(open_queues(cx, h));
-    TRY(listen_on(cx, &h->cf, &fd));
-    h->port = port_of(fd);
+    TRY(h->cf.unix_path ? listen_unix(cx, h->cf.unix_path, &fd) : listen_on(cx, &h->cf, &fd));
+    h->port = h->cf.unix_path ? 0 : port_of(fd);
     for (int i = 0, n = h->cf.threads > 0 ? h->cf.threads : 2; i < n && i < HTTP_THREADS_MAX; i++) {
         h->n_loops = i + 1;
         TRY(loop_open(cx, h, i, i == 0 ? fd : -1));

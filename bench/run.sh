@@ -1,0 +1,80 @@
+#!/bin/bash
+# run: what `./dev bench` measures. Each figure is a ratio against a peer in the same run, or a bound.
+#   bench/run.sh [--figures FILE] [--rounds N] [--seconds N]
+# ingest_single_share   requests/s of one-event POSTs, durable and deduplicated, against a bare epoll responder, 256 connections
+# ingest_batch_share    the same with batches of 100 events (43 kB)
+# rest_rss_mb           memory of a server on an empty folder, five seconds after its start
+set -eu
+cd "$(dirname "$0")/.."
+bin=build/release figures= rounds=3 seconds=4 dir=$(mktemp -d /tmp/liuke-bench-XXXXXX) pids=()
+clean_up() { for p in "${pids[@]}"; do kill "$p" 2>/dev/null || true; done; wait 2>/dev/null || true; rm -rf "$dir"; }
+trap clean_up EXIT
+while [ $# -gt 0 ]; do
+    case $1 in
+        --figures) figures=$2; shift 2 ;;
+        --rounds) rounds=$2; shift 2 ;;
+        --seconds) seconds=$2; shift 2 ;;
+        *) echo "bench: no option $1" >&2; exit 2 ;;
+    esac
+done
+
+figure() {   # name value unit
+    printf '%-28s %10s %s\n' "$1" "$2" "$3"
+    [ -z "$figures" ] || printf '{"name":"%s","value":%s,"unit":"%s"}\n' "$1" "$2" "$3" >>"$figures"
+}
+median() { sort -n | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
+
+# One event as a page sends it, about 430 bytes; "@" × 16 becomes another id each time.
+event() {
+    printf '{"type":"track","event":"Book Opened","anonymousId":"visitor-@@@@@@@@@@@@@@@@","messageId":"bench-next-1795303008429-@@@@@@@@@@@@@@@@",'
+    printf '"timestamp":"2026-11-21T23:15:58.643Z","properties":{"title":"The Little Prince","price":12.5,"n":3},'
+    printf '"context":{"page":{"path":"/book/7","url":"https://shop.example/book/7","title":"A book"},"locale":"zh-CN",'
+    printf '"library":{"name":"analytics.js","version":"npm:next-1.84.3"}}}'
+}
+bodies() {
+    event >"$dir/single"
+    { printf '{"batch":['; for i in $(seq 100); do [ "$i" = 1 ] || printf ','; event; done; printf ']}'; } >"$dir/batch"
+}
+start_peer() {
+    $bin/bench/bare_epoll -p 0 -t 2 >"$dir/peer" & pids+=($!)
+    for _ in $(seq 50); do [ -s "$dir/peer" ] && break; sleep 0.1; done
+    peer=$(grep -o '[0-9]*' "$dir/peer" | head -1)
+}
+start_liuke() {   # DIR
+    "$bin/liuke" serve --port 0 --data "$1" >"$1.out" 2>"$1.log" & server=$!
+    pids+=($server)
+    for _ in $(seq 100); do grep -q console "$1.out" && break; sleep 0.1; done
+    port=$(grep -oE '127.0.0.1:[0-9]+' "$1.out" | head -1 | cut -d: -f2)
+}
+stop_liuke() { kill "$server"; wait "$server" 2>/dev/null || true; }
+load() {   # PORT PATH BODY → "requests/s p99"
+    $bin/bench/load -p "$1" -u "$2" -b "$3" -c 256 -t 1 -s "$seconds" -H "Authorization: Basic $auth" -H 'Content-Type: application/json' >"$dir/load"
+    grep -q ' errors 0 ' "$dir/load" || { echo "bench: errors under load: $(cat "$dir/load")" >&2; exit 1; }
+    awk '{ for (i = 1; i < NF; i++) f[$i] = $(i + 1); print f["rate"], f["p99_ms"] }' "$dir/load"
+}
+compare() {   # NAME BODY PATH
+    local r ours theirs
+    : >"$dir/share"; : >"$dir/p99"
+    for r in $(seq "$rounds"); do
+        theirs=$(load "$peer" "$3" "$dir/$2")
+        ours=$(load "$port" "$3" "$dir/$2")
+        awk -v a="${ours% *}" -v b="${theirs% *}" 'BEGIN { printf "%.3f\n", a / b }' >>"$dir/share"
+        echo "${ours#* }" >>"$dir/p99"
+        echo "  $1 round $r: ${ours% *}/s of ${theirs% *}/s, p99 ${ours#* } ms" >&2
+    done
+    figure "ingest_$1_share" "$(median <"$dir/share")" x
+    figure "ingest_$1_p99_ms" "$(median <"$dir/p99")" ms
+}
+
+[ -z "$figures" ] || : >"$figures"
+bodies
+start_liuke "$dir/rest"
+sleep 5
+figure rest_rss_mb "$(awk '/VmRSS/ { printf "%.1f", $2 / 1024 }' "/proc/$server/status")" MB
+stop_liuke
+auth=$("$bin/liuke" source add bench --consent assumed --reason bench --data "$dir/data" | awk '/public key/ { printf "%s:", $3 }' | base64 -w0)
+start_peer
+start_liuke "$dir/data"
+compare single single /v1/track
+compare batch batch /v1/batch
+stop_liuke

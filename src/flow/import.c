@@ -1,0 +1,341 @@
+#include "flow/import.h"
+#include "base/id.h"
+#include "base/limits.h"
+#include "flow/import_row.h"
+#include <string.h>
+
+enum { BATCH_ROWS = 1000, BATCH_BYTES = 512 << 10, REJECTS_MAX = 20000, HEAD_MAX = 64 << 10, ROWS_ARENA = 32 << 20 };
+
+/* --- begin: which import is this? --- */
+
+typedef struct Beginning {
+    const ImportSpec *spec;
+    SourceDraft source;
+    Import fresh;                /* hashed outside the transaction */
+    const ImportMap *map;
+    Import found;
+} Beginning;
+static void hash_first(Str first, int64_t n, uint8_t ret[32]) { crypto_sha256((Str){ first.p, (size_t)n }, ret); }
+
+/* The same file: what we hashed then is what stands there now. Hashing a few dozen times 64 KiB is arithmetic, no
+ * wait. */
+static const Import *same_file(const Import *all, size_t n, Str first)
+{
+    uint8_t hash[32];
+    for (size_t i = 0; i < n; i++) {
+        if (all[i].hashed > (int64_t)first.n || all[i].hashed == 0) continue;
+        hash_first(first, all[i].hashed, hash);
+        if (memcmp(hash, all[i].hash, 32) == 0) return &all[i];
+    }
+    return NULL;
+}
+static bool name_known(const Import *all, size_t n, Str name)
+{
+    for (size_t i = 0; i < n; i++) if (str_eq(all[i].name, name)) return true;
+    return false;
+}
+static Status begin_tx(Cx *cx, void *arg)
+{
+    Beginning *b = arg;
+    const Import *all, *same;
+    Source source;
+    size_t n;
+
+    TRY(source_ensure(cx, &b->source, &source));
+    TRY(import_of_source(cx, source.id, &all, &n));
+    same = b->spec->as_new ? NULL : same_file(all, n, b->spec->first);
+    if (same) {
+        b->found = *same;
+        b->found.hashed = b->fresh.hashed;
+        memcpy(b->found.hash, b->fresh.hash, 32);
+        return import_save(cx, &b->found);
+    }
+    if (!b->spec->as_new && name_known(all, n, b->spec->name))
+        return refuse(cx, ST_CONFLICT, S("file"), MSG_import_changed, NO_PARAMS);
+    b->fresh.source = source.id;
+    b->found = b->fresh;
+    return import_add(cx, &b->fresh);
+}
+static Status check_spec(Cx *cx, const ImportSpec *s)
+{
+    static const char *const formats[] = { "csv", "columns", "ndjson", "access" };
+    bool known = false;
+    for (size_t i = 0; i < COUNT(formats); i++) known |= str_is(s->format, formats[i]);
+    if (!known) return refuse(cx, ST_INVALID, S("format"), MSG_bad_format, NO_PARAMS);
+    if (s->source.n == 0) return refuse(cx, ST_INVALID, S("source"), MSG_required, NO_PARAMS);
+    if (s->first.n == 0) return refuse(cx, ST_INVALID, S("file"), MSG_empty_file, NO_PARAMS);
+    if (str_is(s->format, "columns") && s->columns.n == 0)
+        return refuse(cx, ST_INVALID, S("columns"), MSG_required, NO_PARAMS);
+    return ST_OK;
+}
+Status flow_import_begin(Cx *cx, const ImportSpec *spec, Import *ret)
+{
+    ImportMap map;
+    Beginning b = { .spec = spec, .map = &map };
+
+    TRY(check_spec(cx, spec));
+    TRY(import_map_read(cx, spec->map, spec->format, &map));
+    b.source = (SourceDraft){ .name = spec->source, .kind = SOURCE_IMPORT, .consent = CONSENT_ASSUMED,
+        .consent_reason = S("import") };
+    TRY(source_draft_keys(cx, &b.source));
+    size_t n = spec->first.n < IMPORT_FIRST_BYTES ? spec->first.n : IMPORT_FIRST_BYTES;
+    b.fresh = (Import){ .id = id_new(cx), .name = spec->name, .format = spec->format, .map = spec->map,
+        .head = spec->columns, .hashed = (int64_t)n };
+    hash_first(spec->first, b.fresh.hashed, b.fresh.hash);
+    TRY(tx_run(cx, begin_tx, &b));
+    *ret = b.found;
+    return ST_OK;
+}
+
+/* --- rows --- */
+
+typedef struct Reading {
+    const ImportDeps *deps;
+    Import *import;
+    ImportMap map;
+    ImportRowCx row;
+    ImportResult *result;
+    Str names[IMPORT_COLUMNS_MAX]; size_t n_names;
+    Entry *entries; size_t n; size_t bytes;
+    ImportReject *rejects; size_t n_rejects, cap_rejects;
+    bool *same;
+    Arena *own, *rows;           /* the caller's, and one that is emptied after each batch */
+} Reading;
+
+static void split_names(Reading *rd, Str head)
+{
+    rd->n_names = 0;
+    for (Str rest = head; rest.n && rd->n_names < IMPORT_COLUMNS_MAX; )
+        rd->names[rd->n_names++] = str_trim(str_cut(&rest, '\x1f'));
+}
+/* The head is kept with a separator that no name holds: 0x1f. */
+static Status keep_head(Cx *cx, Reading *rd, const Str *cells, size_t n)
+{
+    Buf b = buf_new(rd->own, HEAD_MAX);
+    for (size_t i = 0; i < n; i++) {
+        if (i) buf_addc(&b, '\x1f');
+        buf_add(&b, str_trim(cells[i]));
+    }
+    if (b.bad) return refuse(cx, ST_INVALID, S("columns"), MSG_too_long, PARAMS({ .name = "max", .value = HEAD_MAX }));
+    rd->import->head = buf_str(&b);
+    split_names(rd, rd->import->head);
+    for (size_t i = 0; i < rd->map.n; i++) {
+        bool there = rd->map.items[i].constant;
+        for (size_t k = 0; k < rd->n_names; k++) there |= str_eq(rd->names[k], rd->map.items[i].column);
+        if (!there)
+            return refuse(cx, ST_INVALID, S("map"), MSG_no_column,
+                PARAMS({ .name = "column", .text = rd->map.items[i].column }));
+    }
+    return ST_OK;
+}
+static Status room_for_reject(Cx *cx, Reading *rd)
+{
+    if (rd->n_rejects < rd->cap_rejects) return ST_OK;
+    size_t cap = rd->cap_rejects ? rd->cap_rejects * 2 : 64;
+    ImportReject *more = ARENA_MANY(rd->own, ImportReject, cap);
+    if (!more) return fail(cx, ST_NO_MEM, "import");
+    if (rd->n_rejects) memcpy(more, rd->rejects, rd->n_rejects * sizeof *more);
+    rd->rejects = more;
+    rd->cap_rejects = cap;
+    return ST_OK;
+}
+static Status reject(Cx *cx, Reading *rd, int64_t line, int64_t at, Str raw)
+{
+    Buf message = buf_new(rd->own, 600);
+    rd->import->rejected++;
+    if (rd->n_rejects == REJECTS_MAX) return ST_OK;          /* counted; past it only the number is told */
+    buf_msg(&message, cx->lang, &cx->why);
+    Why why = cx->why;
+    TRY(room_for_reject(cx, rd));
+    rd->rejects[rd->n_rejects++] = (ImportReject){ .line = line, .at = at, .code = why.msg,
+        .field = arena_str(rd->own, str_z(why.field)),
+                                                   .message = buf_str(&message), .raw = raw };
+    return message.bad ? fail(cx, ST_NO_MEM, "import") : ST_OK;
+}
+static Status flush(Cx *cx, Reading *rd)
+{
+    if (rd->n == 0) return ST_OK;
+    TRY(events_append_wait(cx, rd->deps->events, rd->entries, rd->n, rd->same));
+    for (size_t i = 0; i < rd->n; i++) {
+        rd->result->repeated += rd->same[i];
+        rd->result->kept += !rd->same[i];
+    }
+    rd->import->kept += (int64_t)rd->n;
+    rd->n = rd->bytes = 0;
+    arena_reset(rd->rows);
+    return ST_OK;
+}
+/* hash of the file and the offset of the row: the same row again is the same event. */
+static Hash128 row_key(const Reading *rd, int64_t at)
+{
+    char text[sizeof rd->import->id + sizeof at];
+    memcpy(text, &rd->import->id, sizeof rd->import->id);
+    memcpy(text + sizeof rd->import->id, &at, sizeof at);
+    return keys_message(rd->deps->keys, rd->import->source, (Str){ text, sizeof text });
+}
+static Status keep(Cx *cx, Reading *rd, const Event *e, int64_t line, int64_t at, Str raw)
+{
+    Entry *to = &rd->entries[rd->n];
+    *to = (Entry){ .kind = ENTRY_EVENT, .event = *e };
+    to->event.message = row_key(rd, at);
+    rd->n++;
+    rd->bytes += raw.n + 64;
+    if (rd->n < BATCH_ROWS && rd->bytes < BATCH_BYTES) return ST_OK;
+    (void)line;
+    return flush(cx, rd);
+}
+static Status take_event(Cx *cx, Reading *rd, Status st, const Event *e, int64_t line, int64_t at, Str raw)
+{
+    if (st == ST_OK) return keep(cx, rd, e, line, at, raw);
+    return st == ST_INVALID || st == ST_LIMITED ? reject(cx, rd, line, at, raw) : st;
+}
+/* A cell that does not stand in the piece lives in the reader until its next row; an event lives until its batch is written. */
+static Status keep_cells(Cx *cx, const CsvRow *r, Str piece, Str *ret)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        bool inside = r->cells[i].p >= piece.p && r->cells[i].p < piece.p + piece.n;
+        ret[i] = inside || r->cells[i].n == 0 ? r->cells[i] : arena_str(cx->arena, r->cells[i]);
+        if (r->cells[i].n && !ret[i].p) return fail(cx, ST_NO_MEM, "import");
+    }
+    return ST_OK;
+}
+static Status csv_row(Cx *cx, Reading *rd, const CsvRow *r, Str piece)
+{
+    Str own[IMPORT_COLUMNS_MAX];
+    Event e;
+    if (r->bad) {
+        (void)refuse(cx, ST_INVALID, S("row"), r->why, PARAMS({ .name = "max", .value = r->max }));
+        return reject(cx, rd, r->line, r->at, r->raw);
+    }
+    if (rd->n_names == 0) return keep_head(cx, rd, r->cells, r->n);
+    if (r->n == 1 && r->cells[0].n == 0) return ST_OK;        /* an empty line */
+    TRY(keep_cells(cx, r, piece, own));
+    ImportCells cells = { .names = rd->names, .n_names = rd->n_names, .cells = own, .n = r->n };
+    Status st = import_row_cells(cx, &rd->row, &cells, &e);
+    return take_event(cx, rd, st, &e, r->line, r->at, r->raw);
+}
+static int64_t line_ends(Str s)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < s.n; i++) n += s.p[i] == '\n';
+    return n;
+}
+static Status read_csv(Cx *cx, Reading *rd, Str data, int64_t at, bool last, size_t *ret_used)
+{
+    Csv *csv = csv_new(rd->own, ',');
+    size_t done = 0, used = 0;
+    CsvRow row;
+    Status st;
+
+    if (!csv) return fail(cx, ST_NO_MEM, "import");
+    csv_resume(csv, rd->import->line + 1);
+    while ((st = csv_next(cx, csv, (Str){ data.p + done, data.n - done }, at + (int64_t)done, last, &used, &row)) == ST_OK) {
+        rd->import->line = row.line - 1 + line_ends((Str){ data.p + (row.at - at), (size_t)(row.end - row.at) });
+        TRY(csv_row(cx, rd, &row, data));
+        done += used;
+    }
+    *ret_used = last ? data.n : done;
+    return st == ST_NOT_FOUND ? ST_OK : st;
+}
+static size_t split_spaces(Str line, Str *ret, size_t max)
+{
+    size_t n = 0, i = 0;
+    while (n < max) {
+        while (i < line.n && (line.p[i] == ' ' || line.p[i] == '\t')) i++;
+        if (i == line.n) break;
+        size_t from = i;
+        while (i < line.n && line.p[i] != ' ' && line.p[i] != '\t') i++;
+        ret[n++] = (Str){ line.p + from, i - from };
+    }
+    return n;
+}
+static Status line_event(Cx *cx, Reading *rd, Str line, Event *e)
+{
+    Str cells[IMPORT_COLUMNS_MAX];
+    ImportCells in = { .names = rd->names, .n_names = rd->n_names, .cells = cells };
+
+    if (line.n > IMPORT_ROW_BYTES_MAX)
+        return refuse(cx, ST_INVALID, S("row"), MSG_csv_row_long,
+            PARAMS({ .name = "max", .value = IMPORT_ROW_BYTES_MAX }));
+    if (str_is(rd->import->format, "ndjson")) return import_row_json(cx, &rd->row, line, e);
+    if (str_is(rd->import->format, "access")) {
+        TRY(import_row_access(cx, line, cells));
+        in.names = import_access_names;
+        in.n_names = in.n = IMPORT_ACCESS_CELLS;
+    } else {
+        in.n = split_spaces(line, cells, IMPORT_COLUMNS_MAX);
+    }
+    return import_row_cells(cx, &rd->row, &in, e);
+}
+static Status read_lines(Cx *cx, Reading *rd, Str data, int64_t at, bool last, size_t *ret_used)
+{
+    size_t done = 0;
+    while (done < data.n) {
+        const char *end = memchr(data.p + done, '\n', data.n - done);
+        if (!end && !last) break;
+        size_t next = end ? (size_t)(end - data.p) + 1 : data.n;
+        Str line = str_trim((Str){ data.p + done, next - done });
+        Event e;
+        rd->import->line++;
+        if (line.n)
+            TRY(take_event(cx, rd, line_event(cx, rd, line, &e), &e, rd->import->line, at + (int64_t)done, line));
+        done = next;
+    }
+    *ret_used = done;
+    return ST_OK;
+}
+static Status save_tx(Cx *cx, void *arg) { return import_save(cx, arg); }
+
+static Status prepare(Cx *cx, Reading *rd)
+{
+    Str head = rd->import->head;
+    TRY(import_map_read(cx, rd->import->map, rd->import->format, &rd->map));
+    rd->row.deps = rd->deps;
+    rd->row.map = &rd->map;
+    rd->entries = arena_raw(cx->arena, BATCH_ROWS * sizeof *rd->entries);
+    rd->same = ARENA_MANY(cx->arena, bool, BATCH_ROWS);
+    if (!rd->entries || !rd->same) return fail(cx, ST_NO_MEM, "import");
+    if (head.n && !memchr(head.p, '\x1f', head.n) && memchr(head.p, ',', head.n)) {      /* names the caller gave */
+        Str names[IMPORT_COLUMNS_MAX], rest = head;
+        size_t n = 0;
+        while (rest.n && n < IMPORT_COLUMNS_MAX) names[n++] = str_cut(&rest, ',');
+        return keep_head(cx, rd, names, n);
+    }
+    split_names(rd, head);
+    return ST_OK;
+}
+static Status read_piece(Cx *cx, Reading *rd, Str piece, int64_t at, bool last, size_t *ret_used)
+{
+    TRY(prepare(cx, rd));
+    cx->arena = rd->rows;
+    Status st = str_is(rd->import->format, "csv") ? read_csv(cx, rd, piece, at, last, ret_used) : read_lines(cx, rd,
+        piece, at, last, ret_used);
+    if (st == ST_OK) st = flush(cx, rd);
+    cx->arena = rd->own;
+    return st;
+}
+Status flow_import_rows(Cx *cx, const ImportDeps *deps, int64_t id, int64_t at, Str piece, bool last, ImportResult *ret)
+{
+    Reading *rd = ARENA_NEW(cx->arena, Reading);
+    ImportResult r = { 0 };
+    Source source;
+    size_t used = 0;
+
+    if (!rd) return fail(cx, ST_NO_MEM, "import");
+    TRY(import_get(cx, id, &r.import));
+    if (at != r.import.done)
+        return refuse(cx, ST_CONFLICT, S("at"), MSG_import_place, PARAMS({ .name = "at", .value = r.import.done }));
+    TRY(source_get(cx, r.import.source, &source));
+    *rd = (Reading){ .deps = deps, .import = &r.import, .result = &r, .own = cx->arena, .rows = arena_new(ROWS_ARENA) };
+    if (!rd->rows) return fail(cx, ST_NO_MEM, "import");
+    rd->row = (ImportRowCx){ .source = source.number };
+    Status st = read_piece(cx, rd, piece, at, last, &used);
+    arena_free(rd->rows);
+    TRY(st);
+    r.import.done = at + (int64_t)used;
+    TRY(tx_run(cx, save_tx, &r.import));
+    r.rejects = rd->rejects;
+    r.n_rejects = rd->n_rejects;
+    *ret = r;
+    return ST_OK;
+}

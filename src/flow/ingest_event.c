@@ -1,0 +1,412 @@
+#include "flow/ingest_event.h"
+#include "base/id.h"
+#include "base/limits.h"
+#include "flow/props.h"
+#include <string.h>
+#include <strings.h>
+
+static const int64_t DAY_MS = 86400000;
+
+/* What stands at the top of an event, gathered in one pass over its members. */
+typedef struct Item {
+    const JsonNode *user, *anon, *previous, *group, *message, *event, *name, *category, *type,
+                   *timestamp, *original, *sent, *context, *properties, *traits, *channel;
+} Item;
+static const struct { Str key; size_t at; } item_keys[] = {
+#define K(text, member) { S_INIT(text), offsetof(Item, member) }
+    K("userId", user), K("anonymousId", anon), K("previousId", previous), K("groupId", group), K("messageId", message),
+    K("event", event), K("name", name), K("category", category), K("type", type), K("timestamp", timestamp),
+    K("originalTimestamp", original), K("sentAt", sent), K("context", context), K("properties", properties),
+    K("traits", traits), K("channel", channel),
+#undef K
+};
+static void gather(const JsonNode *e, Item *ret)
+{
+    const JsonNode *key = json_first(e);
+    *ret = (Item){ 0 };
+    for (size_t i = 0; i < e->n; i++, key = json_next(json_next(key)))
+        for (size_t k = 0; k < COUNT(item_keys); k++)
+            if (str_eq(key->s, item_keys[k].key)) {
+                const JsonNode *v = json_next(key);
+                *(const JsonNode **)(void *)((char *)ret + item_keys[k].at) = v->kind == JSON_NULL ? NULL : v;
+                break;
+            }
+}
+Str ingest_event_message_id(const JsonNode *e) { return json_str_of(json_get(e, S("messageId"))); }
+Str ingest_event_name(const JsonNode *e) { return json_str_of(json_get(e, S("event"))); }
+
+/* Ids: numbers become text, everything else is checked and limited. */
+static Status id_of(Cx *cx, const JsonNode *v, Str field, Str *ret)
+{
+    *ret = (Str){ 0 };
+    if (!v) return ST_OK;
+    if (v->kind == JSON_INT) {
+        Buf b = buf_new(cx->arena, 32);
+        buf_i64(&b, v->i);
+        *ret = buf_str(&b);
+        return b.bad ? fail(cx, ST_NO_MEM, "id_of") : ST_OK;
+    }
+    if (v->kind != JSON_STR)
+        return refuse(cx, ST_INVALID, field, MSG_wrong_type, PARAMS({ .name = "want", .text = S("string") }));
+    *ret = v->s;
+    return ST_OK;
+}
+static bool placeholder(Str id)
+{
+    static const char *const none[] = { "anonymous", "guest", "distinctid", "distinct_id", "id", "not_authenticated",
+        "email",
+        "undefined", "true", "false", "null", "none", "0", "nan", "[object Object]", "unknown", "nil", "-1" };
+    for (size_t i = 0; i < COUNT(none); i++)
+        if (id.n == strlen(none[i]) && strncasecmp(id.p, none[i], id.n) == 0) return true;
+    return false;
+}
+Status ingest_actor(Cx *cx, const Keys *keys, const char *kind, Str id, Str field, Hash128 *ret)
+{
+    if (id.n > ID_BYTES_MAX)
+        return refuse(cx, ST_INVALID, field, MSG_too_long, PARAMS({ .name = "max", .value = ID_BYTES_MAX }));
+    if (str_trim(id).n == 0) return refuse(cx, ST_INVALID, field, MSG_required, NO_PARAMS);
+    for (size_t i = 0; i < id.n; i++)
+        if ((unsigned char)id.p[i] < 0x20 || id.p[i] == 0x7f)
+            return refuse(cx, ST_INVALID, field, MSG_bad_text, NO_PARAMS);
+    if (placeholder(id)) return refuse(cx, ST_INVALID, field, MSG_placeholder_id, NO_PARAMS);
+    *ret = keys_actor(keys, str_z(kind), id);
+    return ST_OK;
+}
+
+static bool time_of(const JsonNode *v, int64_t *ret)
+{
+    if (v && v->kind == JSON_INT && v->i > 0) { *ret = v->i; return true; }
+    return v && v->kind == JSON_STR && clock_parse(v->s, ret);
+}
+/* Segment's correction: received - (sent - claimed), kept within what we can know. */
+static void times(const Cx *cx, const IngestEnvelope *env, const Item *it, Event *e)
+{
+    int64_t claimed = 0, sent = 0;
+
+    e->received = cx->now;
+    if (!time_of(it->original ? it->original : it->timestamp, &claimed)) claimed = 0;
+    if (!time_of(it->sent, &sent)) sent = env->sent;
+    e->claimed = claimed;
+    e->sent = sent;
+    e->time = claimed ? claimed : cx->now;
+    bool believable = sent && sent <= cx->now + DAY_MS;
+    if (claimed && believable) e->time = claimed + (cx->now - sent);
+    if (e->time > cx->now) e->time = cx->now;
+}
+
+typedef enum Type { T_TRACK, T_IDENTIFY, T_PAGE, T_SCREEN, T_GROUP, T_ALIAS, TYPES_ } Type;
+static const char *const type_names[] = { "track", "identify", "page", "screen", "group", "alias" };
+static const char *const stored_names[] = { "", "$identify", "$pageview", "$screen", "$group", "$alias" };
+static Status type_of(Cx *cx, const IngestEnvelope *env, const Item *it, Type *ret)
+{
+    Str t = json_str_of(it->type);
+    if (t.n == 0) t = env->type;
+    for (int i = 0; i < TYPES_; i++)
+        if (str_is(t, type_names[i])) { *ret = (Type)i; return ST_OK; }
+    if (t.n == 0) return refuse(cx, ST_INVALID, S("type"), MSG_required, NO_PARAMS);
+    return refuse(cx, ST_INVALID, S("type"), MSG_not_one_of,
+                  PARAMS({ .name = "names", .text = S("identify, track, page, screen, group, alias") }));
+}
+static Status name_of(Cx *cx, Type type, const Item *it, Str *ret)
+{
+    *ret = str_z(stored_names[type]);
+    if (type != T_TRACK) return ST_OK;
+    Str name = str_trim(json_str_of(it->event));
+    if (name.n == 0) return refuse(cx, ST_INVALID, S("event"), MSG_required, NO_PARAMS);
+    if (name.n > EVENT_NAME_BYTES_MAX)
+        return refuse(cx, ST_INVALID, S("event"), MSG_too_long,
+            PARAMS({ .name = "max", .value = EVENT_NAME_BYTES_MAX }));
+    for (size_t i = 0; i < name.n; i++)
+        if ((unsigned char)name.p[i] < 0x20) return refuse(cx, ST_INVALID, S("event"), MSG_bad_text, NO_PARAMS);
+    *ret = name;
+    return ST_OK;
+}
+
+/* Traits that tell who somebody is: sealed, never stored in plain (decisions: personal data). */
+static bool personal(Str key)
+{
+    static const char *const names[] = { "email", "$email", "mail", "phone", "$phone", "mobile", "tel", "telephone",
+        "phone_number",
+        "phonenumber", "name", "$name", "firstname", "first_name", "lastname", "last_name", "fullname", "full_name",
+        "nickname",
+        "realname", "real_name", "username", "user_name", "address", "birthday", "birthdate", "birth_date", "dob",
+        "avatar",
+        "idcard", "id_card", "id_number", "ip", "wechat", "weixin", "qq" };
+    for (size_t i = 0; i < COUNT(names); i++)
+        if (key.n == strlen(names[i]) && strncasecmp(key.p, names[i], key.n) == 0) return true;
+    return false;
+}
+/* Of an ordinary event's properties only what can be nothing but personal: "name" there is mostly a product's. */
+static bool personal_property(Str key)
+{
+    static const char *const names[] = { "email", "$email", "phone", "$phone", "mobile", "telephone", "phone_number",
+        "phonenumber",
+        "first_name", "firstname", "last_name", "lastname", "id_card", "idcard", "ip", "$ip" };
+    for (size_t i = 0; i < COUNT(names); i++)
+        if (key.n == strlen(names[i]) && strncasecmp(key.p, names[i], key.n) == 0) return true;
+    return false;
+}
+typedef struct Sealing { Buf text; JsonW json; bool any; } Sealing;
+static void seal_begin(Cx *cx, Sealing *s)
+{
+    *s = (Sealing){ .text = buf_new(cx->arena, INGEST_EVENT_BYTES * 2) };
+    s->json = (JsonW){ .b = &s->text };
+}
+static void seal_put(Sealing *s, Str key, const JsonNode *v, Str text)
+{
+    s->json.b = &s->text;
+    if (!s->any) jsonw_open(&s->json, '{');
+    s->any = true;
+    jsonw_key(&s->json, key);
+    if (v) jsonw_node(&s->json, v);
+    else jsonw_str(&s->json, text);
+}
+static Status seal_end(Cx *cx, const IngestEnvelope *env, Sealing *s, Str *ret)
+{
+    if (!s->any) return ST_OK;
+    jsonw_close(&s->json, '}');
+    if (s->text.bad) return fail(cx, ST_NO_MEM, "seal");
+    return keys_seal(cx, env->keys, S("log|sealed"), buf_str(&s->text), ret);
+}
+typedef bool Personal(Str key);
+static Status add_members(Cx *cx, Props *ps, const JsonNode *o, Personal *is_personal, Sealing *s)
+{
+    if (!o) return ST_OK;
+    if (o->kind != JSON_OBJECT)
+        return refuse(cx, ST_INVALID, S("properties"), MSG_wrong_type, PARAMS({ .name = "want", .text = S("object") }));
+    const JsonNode *key = json_first(o);
+    for (size_t i = 0; i < o->n; i++) {
+        const JsonNode *v = json_next(key);
+        if (!is_personal(key->s)) TRY(props_add_node(cx, ps, key->s, v));
+        else if (s && v->kind != JSON_NULL) seal_put(s, key->s, v, (Str){ 0 });
+        key = json_next(v);
+    }
+    return ST_OK;
+}
+
+/* Context: what we name, what we leave out, and the rest under "context." */
+static const struct { Str key, as; } page_names[] = {
+    { S_INIT("url"), S_INIT("$url") }, { S_INIT("path"), S_INIT("$path") }, { S_INIT("referrer"), S_INIT("$referrer") },
+    { S_INIT("title"), S_INIT("$title") }, { S_INIT("search"), S_INIT("") }, { S_INIT("tab_url"), S_INIT("") },
+    { S_INIT("initial_referrer"), S_INIT("$initial_referrer") }, { S_INIT("initial_referring_domain"), S_INIT("") },
+    { S_INIT("referring_domain"), S_INIT("") },
+};
+static const struct { Str key, as; } context_names[] = {
+    { S_INIT("locale"), S_INIT("$locale") }, { S_INIT("timezone"), S_INIT("$timezone") },
+    { S_INIT("userAgent"), S_INIT("$user_agent") },
+    { S_INIT("sessionId"), S_INIT("$session_id") }, { S_INIT("groupId"), S_INIT("group_id") },
+    { S_INIT("ip"), S_INIT("") }, { S_INIT("traits"), S_INIT("") }, { S_INIT("userAgentData"), S_INIT("") },
+    { S_INIT("consent"), S_INIT("") },
+};
+static Status add_page(Cx *cx, Props *ps, const JsonNode *page)
+{
+    for (size_t i = 0; i < COUNT(page_names); i++) {
+        const JsonNode *v = json_get(page, page_names[i].key);
+        Str as = page_names[i].as;
+        if (v && as.n && v->kind == JSON_STR && v->s.n && !props_has(ps, as)) TRY(props_add_str(cx, ps, as, v->s));
+    }
+    return ST_OK;
+}
+/* utm_campaign arrives as campaign.name, every other utm_x as campaign.x. */
+static Status add_campaign(Cx *cx, Props *ps, const JsonNode *c)
+{
+    const JsonNode *key = json_first(c);
+    for (size_t i = 0; key && i < c->n; i++) {
+        const JsonNode *v = json_next(key);
+        Buf b = buf_new(cx->arena, PROP_NAME_BYTES_MAX);
+        buf_addz(&b, "$utm_");
+        buf_add(&b, str_is(key->s, "name") ? S("campaign") : key->s);
+        if (b.bad)
+            return refuse(cx, ST_INVALID, S("context.campaign"), MSG_too_long,
+                PARAMS({ .name = "max", .value = PROP_NAME_BYTES_MAX }));
+        if (v->kind != JSON_OBJECT) TRY(props_add_node(cx, ps, buf_str(&b), v));
+        key = json_next(v);
+    }
+    return ST_OK;
+}
+static Status add_library(Cx *cx, Props *ps, const JsonNode *lib)
+{
+    Str name = json_str_of(json_get(lib, S("name"))), version = json_str_of(json_get(lib, S("version")));
+    if (name.n) TRY(props_add_str(cx, ps, S("$lib"), name));
+    return version.n ? props_add_str(cx, ps, S("$lib_version"), version) : ST_OK;
+}
+static Status add_other(Cx *cx, Props *ps, Str key, const JsonNode *v)
+{
+    for (size_t i = 0; i < COUNT(context_names); i++)
+        if (str_eq(key, context_names[i].key)) {
+            Str as = context_names[i].as;
+            return as.n && v->kind != JSON_OBJECT && !props_has(ps, as) ? props_add_node(cx, ps, as, v) : ST_OK;
+        }
+    Buf b = buf_new(cx->arena, PROP_NAME_BYTES_MAX);
+    buf_addz(&b, "context.");
+    buf_add(&b, key);
+    if (b.bad)
+        return refuse(cx, ST_INVALID, S("context"), MSG_too_long,
+            PARAMS({ .name = "max", .value = PROP_NAME_BYTES_MAX }));
+    return props_has(ps, buf_str(&b)) ? ST_OK : props_add_node(cx, ps, buf_str(&b), v);
+}
+static Status add_context(Cx *cx, Props *ps, const JsonNode *ctx)
+{
+    const JsonNode *key = ctx ? json_first(ctx) : NULL;
+    for (size_t i = 0; key && i < ctx->n; i++) {
+        const JsonNode *v = json_next(key);
+        if (str_is(key->s, "page")) TRY(add_page(cx, ps, v));
+        else if (str_is(key->s, "campaign")) TRY(add_campaign(cx, ps, v));
+        else if (str_is(key->s, "library")) TRY(add_library(cx, ps, v));
+        else TRY(add_other(cx, ps, key->s, v));
+        key = json_next(v);
+    }
+    return ST_OK;
+}
+/* A page call repeats the page in its properties: under the same names as the context's. */
+static Status add_page_call(Cx *cx, Props *ps, const Item *it, Sealing *s)
+{
+    const JsonNode *o = it->properties, *key = o ? json_first(o) : NULL;
+    (void)s;
+    for (size_t i = 0; key && i < o->n; i++) {
+        const JsonNode *v = json_next(key);
+        Str as = key->s;
+        for (size_t k = 0; k < COUNT(page_names); k++)
+            if (str_eq(as, page_names[k].key)) { as = page_names[k].as; break; }
+        if (as.n && !personal_property(as)) TRY(props_add_node(cx, ps, as, v));
+        key = json_next(v);
+    }
+    Str name = json_str_of(it->name), category = json_str_of(it->category);
+    if (name.n && !props_has(ps, S("name"))) TRY(props_add_str(cx, ps, S("name"), name));
+    return category.n && !props_has(ps, S("category")) ? props_add_str(cx, ps, S("category"), category) : ST_OK;
+}
+
+static bool consented(const IngestEnvelope *env, const JsonNode *ctx)
+{
+    if (env->source->consent != CONSENT_ASK) return true;
+    const JsonNode *c = json_get(ctx, S("consent")), *p = json_get(c, S("categoryPreferences"));
+    const JsonNode *v = json_get(p ? p : c, S("analytics"));
+    return v && v->kind == JSON_BOOL && v->b;
+}
+static bool bot(Str agent)
+{
+    static const char *const signs[] = { "bot", "crawl", "spider", "slurp", "headless", "lighthouse", "monitor",
+        "python-", "curl/", "wget" };
+    char low[512];
+    size_t n = agent.n < sizeof low ? agent.n : sizeof low - 1;
+    for (size_t i = 0; i < n; i++)
+        low[i] = (char)(agent.p[i] >= 'A' && agent.p[i] <= 'Z' ? agent.p[i] + 32 : agent.p[i]);
+    for (size_t i = 0; i < COUNT(signs); i++) if (memmem(low, n, signs[i], strlen(signs[i]))) return true;
+    return false;
+}
+static Status client_side(Cx *cx, const IngestEnvelope *env, const JsonNode *ctx, Props *ps, Sealing *s, Event *e)
+{
+    Str agent = json_str_of(json_get(ctx, S("userAgent"))), ip = json_str_of(json_get(ctx, S("ip")));
+    bool public = env->trust < TRUST_SECRET;
+
+    if (public && bot(agent.n ? agent : env->user_agent)) e->flags |= EVENT_BOT;
+    if (str_is(ip, "0.0.0.0")) return ST_OK;              /* the client asks not to keep it */
+    if (!public) {
+        if (ip.n && ip.n < 64) seal_put(s, S("ip"), NULL, ip);
+        return ST_OK;
+    }
+    if (env->subnet.n) TRY(props_add(cx, ps, S("$subnet"), (Prop){ .kind = PROP_STR, .s = env->subnet }));
+    if (env->addr.n) seal_put(s, S("ip"), NULL, env->addr);
+    return ST_OK;
+}
+
+typedef struct Who { Str user, anon, previous; } Who;
+static Status who_of(Cx *cx, Type type, const Item *it, Who *ret)
+{
+    TRY(id_of(cx, it->user, S("userId"), &ret->user));
+    TRY(id_of(cx, it->anon, S("anonymousId"), &ret->anon));
+    TRY(id_of(cx, it->previous, S("previousId"), &ret->previous));
+    if (ret->user.n == 0 && (ret->anon.n == 0 || type == T_ALIAS))
+        return refuse(cx, ST_INVALID, S("userId"), MSG_required, NO_PARAMS);
+    if (type == T_ALIAS && ret->previous.n == 0)
+        return refuse(cx, ST_INVALID, S("previousId"), MSG_required, NO_PARAMS);
+    return ST_OK;
+}
+static Status add_join(Cx *cx, const IngestEnvelope *env, const char *kind, Str id, Str field, Hash128 user,
+    Entry *ret, size_t *ret_n)
+{
+    Join j = { .id = id_new(cx), .user = user, .time = cx->now, .trust = env->trust };
+    TRY(ingest_actor(cx, env->keys, kind, id, field, &j.anon));
+    ret[(*ret_n)++] = (Entry){ .kind = ENTRY_JOIN, .join = j };
+    return ST_OK;
+}
+static Status joins(Cx *cx, const IngestEnvelope *env, Type type, const Who *w, Hash128 user, Entry *ret, size_t *ret_n)
+{
+    if (type == T_IDENTIFY && w->user.n && w->anon.n)
+        return add_join(cx, env, "anon", w->anon, S("anonymousId"), user, ret, ret_n);
+    if (type != T_ALIAS || str_eq(w->previous, w->user)) return ST_OK;
+    TRY(add_join(cx, env, "anon", w->previous, S("previousId"), user, ret, ret_n));
+    /* Known to known needs a secret key. */
+    return env->trust >= TRUST_SECRET ? add_join(cx, env, "user", w->previous, S("previousId"), user, ret,
+        ret_n) : ST_OK;
+}
+static Status properties(Cx *cx, const IngestEnvelope *env, Type type, const Item *it, const JsonNode *ctx, Props *ps,
+    Event *e)
+{
+    Sealing s;
+    seal_begin(cx, &s);
+    Sealing *keep = env->trust >= TRUST_SECRET ? &s : NULL;   /* a public key never writes a personal field */
+
+    if (type == T_IDENTIFY || type == T_GROUP) {
+        TRY(add_members(cx, ps, it->traits, personal, keep));
+        TRY(add_members(cx, ps, json_get(ctx, S("traits")), personal, keep));
+    } else if (type == T_PAGE || type == T_SCREEN) {
+        TRY(add_page_call(cx, ps, it, keep));
+    } else {
+        TRY(add_members(cx, ps, it->properties, personal_property, keep));
+    }
+    if (type == T_GROUP) {
+        Str group;
+        TRY(id_of(cx, it->group, S("groupId"), &group));
+        if (group.n == 0) return refuse(cx, ST_INVALID, S("groupId"), MSG_required, NO_PARAMS);
+        TRY(props_add_str(cx, ps, S("group_id"), group));
+    }
+    TRY(add_context(cx, ps, ctx));
+    if (env->context && env->context != ctx) TRY(add_context(cx, ps, env->context));
+    if (it->channel && it->channel->kind == JSON_STR) TRY(props_add_str(cx, ps, S("$channel"), it->channel->s));
+    TRY(client_side(cx, env, ctx, ps, &s, e));
+    return seal_end(cx, env, &s, &e->sealed);
+}
+static Status message_of(Cx *cx, const IngestEnvelope *env, const Item *it, Hash128 *ret)
+{
+    Str id;
+    TRY(id_of(cx, it->message, S("messageId"), &id));
+    if (id.n > MESSAGE_ID_BYTES_MAX)
+        return refuse(cx, ST_INVALID, S("messageId"), MSG_too_long,
+            PARAMS({ .name = "max", .value = MESSAGE_ID_BYTES_MAX }));
+    if (id.n) *ret = keys_message(env->keys, env->source->id, id);
+    return ST_OK;
+}
+Status ingest_event_read(Cx *cx, const IngestEnvelope *env, const JsonNode *node, Entry ret[INGEST_ENTRIES_MAX],
+    size_t *ret_n)
+{
+    Item it;
+    Type type;
+    Who who;
+    Event e = { .source = (uint16_t)env->source->number, .trust = env->trust, .flags = env->flags };
+    Props ps = { 0 };
+    size_t n = 0;
+
+    if (node->kind != JSON_OBJECT)
+        return refuse(cx, ST_INVALID, S("batch"), MSG_wrong_type, PARAMS({ .name = "want", .text = S("object") }));
+    if (node->len > INGEST_EVENT_BYTES)
+        return refuse(cx, ST_INVALID, S("event"), MSG_too_long, PARAMS({ .name = "max", .value = INGEST_EVENT_BYTES }));
+    gather(node, &it);
+    const JsonNode *ctx = it.context ? it.context : env->context;
+    TRY(type_of(cx, env, &it, &type));
+    TRY(name_of(cx, type, &it, &e.name));
+    TRY(who_of(cx, type, &it, &who));
+    TRY(ingest_actor(cx, env->keys, who.user.n ? "user" : "anon", who.user.n ? who.user : who.anon,
+                     who.user.n ? S("userId") : S("anonymousId"), &e.actor));
+    TRY(message_of(cx, env, &it, &e.message));
+    *ret_n = 0;
+    if (!consented(env, ctx)) return ST_OK;
+    times(cx, env, &it, &e);
+    TRY(properties(cx, env, type, &it, ctx, &ps, &e));
+    TRY(joins(cx, env, type, &who, e.actor, ret, &n));
+    e.props = ps.p;
+    e.n_props = ps.n;
+    ret[n++] = (Entry){ .kind = ENTRY_EVENT, .event = e };
+    *ret_n = n;
+    return ST_OK;
+}

@@ -1,0 +1,139 @@
+#include "flow/props.h"
+#include "base/limits.h"
+#include "base/scrub.h"
+#include <string.h>
+
+static Status room(Cx *cx, Props *ps, Str name)
+{
+    if (ps->n == EVENT_PROPS_MAX)
+        return refuse(cx, ST_INVALID, name, MSG_too_many, PARAMS({ .name = "max", .value = EVENT_PROPS_MAX }));
+    if (ps->n < ps->cap) return ST_OK;
+    size_t cap = ps->cap ? ps->cap * 2 : 32;
+    Prop *p = ARENA_MANY(cx->arena, Prop, cap);
+    if (!p) return fail(cx, ST_NO_MEM, "props");
+    if (ps->n) memcpy(p, ps->p, ps->n * sizeof *p);
+    ps->p = p;
+    ps->cap = cap;
+    return ST_OK;
+}
+static Status check_name(Cx *cx, Str name)
+{
+    if (name.n > PROP_NAME_BYTES_MAX)
+        return refuse(cx, ST_INVALID, name, MSG_too_long, PARAMS({ .name = "max", .value = PROP_NAME_BYTES_MAX }));
+    for (size_t i = 0; i < name.n; i++)
+        if ((unsigned char)name.p[i] < 0x20) return refuse(cx, ST_INVALID, name, MSG_bad_text, NO_PARAMS);
+    return name.n ? ST_OK : refuse(cx, ST_INVALID, S("properties"), MSG_required, NO_PARAMS);
+}
+Status props_add(Cx *cx, Props *ps, Str name, Prop value)
+{
+    TRY(room(cx, ps, name));
+    TRY(check_name(cx, name));
+    value.name = name;
+    ps->p[ps->n++] = value;
+    return ST_OK;
+}
+static Status clean(Cx *cx, Props *ps, Str name, Str in, Str *ret)
+{
+    int n;
+    if (in.n > PROP_TEXT_BYTES_MAX)
+        return refuse(cx, ST_INVALID, name, MSG_too_long, PARAMS({ .name = "max", .value = PROP_TEXT_BYTES_MAX }));
+    TRY(scrub_text(cx, in, ret, &n));
+    ps->scrubbed += n;
+    return ST_OK;
+}
+Status props_add_str(Cx *cx, Props *ps, Str name, Str value)
+{
+    Prop p = { .kind = PROP_STR };
+    TRY(clean(cx, ps, name, value, &p.s));
+    return props_add(cx, ps, name, p);
+}
+static Status as_text(Cx *cx, Props *ps, Str name, const JsonNode *v)
+{
+    Buf b = buf_new(cx->arena, PROP_TEXT_BYTES_MAX + 1);
+    JsonW w = { .b = &b };
+    jsonw_node(&w, v);
+    if (b.bad && b.n + 64 < b.max) return fail(cx, ST_NO_MEM, "props");
+    return props_add_str(cx, ps, name, b.bad ? (Str){ b.p, PROP_TEXT_BYTES_MAX + 1 } : buf_str(&b));
+}
+static Status item_text(Cx *cx, Props *ps, Str name, const JsonNode *v, Str *ret)
+{
+    if (v->kind == JSON_STR) return clean(cx, ps, name, v->s, ret);
+    Buf b = buf_new(cx->arena, 64);
+    JsonW w = { .b = &b };
+    jsonw_node(&w, v);
+    if (b.bad) return fail(cx, ST_NO_MEM, "props");
+    *ret = buf_str(&b);
+    return ST_OK;
+}
+/* A list of plain values is a list of strings; one that holds objects or lists is kept as JSON text. */
+static Status add_list(Cx *cx, Props *ps, Str name, const JsonNode *v)
+{
+    Prop p = { .kind = PROP_LIST };
+    const JsonNode *item = json_first(v);
+
+    if (v->n > PROP_LIST_MAX)
+        return refuse(cx, ST_INVALID, name, MSG_too_many, PARAMS({ .name = "max", .value = PROP_LIST_MAX }));
+    Str *all = ARENA_MANY(cx->arena, Str, (size_t)v->n);
+    if (!all) return fail(cx, ST_NO_MEM, "props");
+    for (size_t i = 0; i < v->n; i++, item = json_next(item)) {
+        if (item->kind >= JSON_ARRAY) return as_text(cx, ps, name, v);
+        TRY(item_text(cx, ps, name, item, &all[i]));
+    }
+    p.list.p = all;
+    p.list.n = v->n;
+    return props_add(cx, ps, name, p);
+}
+static Status add_value(Cx *cx, Props *ps, Str name, const JsonNode *v)
+{
+    switch ((JsonKind)v->kind) {
+    case JSON_NULL:   return ST_OK;                       /* missing and null are the same */
+    case JSON_BOOL:   return props_add(cx, ps, name, (Prop){ .kind = PROP_BOOL, .b = v->b });
+    case JSON_INT:    return props_add(cx, ps, name, (Prop){ .kind = PROP_INT, .i = v->i });
+    case JSON_DOUBLE: return props_add(cx, ps, name, (Prop){ .kind = PROP_DOUBLE, .d = v->d });
+    case JSON_STR:    return props_add_str(cx, ps, name, v->s);
+    case JSON_ARRAY:  return add_list(cx, ps, name, v);
+    case JSON_OBJECT: break;
+    }
+    return as_text(cx, ps, name, v);
+}
+static Status join_name(Cx *cx, Str prefix, Str key, Str *ret)
+{
+    *ret = key;
+    if (prefix.n == 0) return ST_OK;
+    char *p = arena_raw(cx->arena, prefix.n + key.n + 1);
+    if (!p) return fail(cx, ST_NO_MEM, "props");
+    memcpy(p, prefix.p, prefix.n);
+    p[prefix.n] = '.';
+    if (key.n) memcpy(p + prefix.n + 1, key.p, key.n);
+    *ret = (Str){ p, prefix.n + 1 + key.n };
+    return ST_OK;
+}
+/* recursion ends at PROP_DEPTH_MAX */
+static Status walk(Cx *cx, Props *ps, Str prefix, const JsonNode *object, int depth)
+{
+    const JsonNode *key = json_first(object);
+    Str name;
+
+    for (size_t i = 0; i < object->n; i++) {
+        const JsonNode *v = json_next(key);
+        TRY(join_name(cx, prefix, key->s, &name));
+        if (v->kind == JSON_OBJECT && depth < PROP_DEPTH_MAX) TRY(walk(cx, ps, name, v, depth + 1));
+        else TRY(add_value(cx, ps, name, v));
+        key = json_next(v);
+    }
+    return ST_OK;
+}
+Status props_add_object(Cx *cx, Props *ps, Str prefix, const JsonNode *object)
+{
+    return object && object->kind == JSON_OBJECT ? walk(cx, ps, prefix, object, prefix.n ? 2 : 1) : ST_OK;
+}
+Status props_add_node(Cx *cx, Props *ps, Str name, const JsonNode *v)
+{
+    return v->kind == JSON_OBJECT ? walk(cx, ps, name, v, 2) : add_value(cx, ps, name, v);
+}
+bool props_has(const Props *ps, Str name)
+{
+    for (size_t i = 0; i < ps->n; i++)
+        if (str_eq(ps->p[i].name, name)) return true;
+    return false;
+}

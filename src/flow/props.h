@@ -1,0 +1,19 @@
+/* props: JSON values flattened into an event's properties (decisions: properties).
+ *
+ * Objects become dotted names down to PROP_DEPTH_MAX, anything deeper and lists of objects become JSON text. Every
+ * text is scrubbed.
+ * Used by ingest and import. */
+#ifndef LIUKE_PROPS_H
+#define LIUKE_PROPS_H
+#include "base/json.h"
+#include "store/events/events.h"
+
+typedef struct Props { Prop *p; size_t n, cap; int scrubbed; } Props;
+/* One more; name must live as long as the Cx. INVALID too_many, too_long, bad_text with the property's name as the
+ * field. */
+Status props_add(Cx *, Props *, Str name, Prop value) MUST_USE;
+Status props_add_str(Cx *, Props *, Str name, Str value) MUST_USE;          /* scrubbed; empty ones too */
+Status props_add_node(Cx *, Props *, Str name, const JsonNode *) MUST_USE;  /* flattened under name */
+Status props_add_object(Cx *, Props *, Str prefix, const JsonNode *) MUST_USE;   /* its members, names prefixed */
+bool   props_has(const Props *, Str name);
+#endif
