@@ -38,13 +38,15 @@ static void wrong(World *w, const char *rule, uint64_t id)
     w->wrong = rule;
     snprintf(w->what, sizeof w->what, "%s (event %llu)", rule, (unsigned long long)id);
 }
-static Entry event(const World *w, uint64_t id)
+static Entry event(Cx *cx, const World *w, uint64_t id)
 {
-    static const Prop plan = { .name = S_INIT("套餐"), .kind = PROP_STR,
-        .s = S_INIT("专业版 🎁 with some more text to fill the file") };
+    static const char plan[] = "专业版 🎁 with some more text to fill the file";
+    Prop *props = ARENA_MANY(cx->arena, Prop, 2);
+    assert_non_null(props);
+    props[0] = (Prop){ .name = S("套餐"), .kind = PROP_STR, .s = { plan, sizeof plan - 1 } };
+    props[1] = (Prop){ .name = S("id"), .kind = PROP_INT, .i = (int64_t)id };
     return (Entry){ .kind = ENTRY_EVENT, .event = { .source = 1, .actor = { 1, id % 7 }, .message = { 3, id },
-        .name = S("购买"),
-        .time = w->now - 5, .received = w->now, .props = &plan, .n_props = 1 } };
+        .name = S("购买"), .time = w->now - 5, .received = w->now, .props = props, .n_props = 2 } };
 }
 static Status open_store(Cx *cx, World *w)
 {
@@ -69,7 +71,7 @@ static void append(Cx *cx, World *w)
         bool old = w->next > 1 && pick(w, 4) == 0;
         if (!old && w->next == IDS) return;
         ids[i] = old ? 1 + pick(w, w->next - 1) : w->next++;
-        e[i] = event(w, ids[i]);
+        e[i] = event(cx, w, ids[i]);
     }
     Status st = events_append_wait(cx, w->e, e, n, same);
     w->calls++;
@@ -110,11 +112,10 @@ static void live(Cx *cx, World *w)
 
 /* ---- after the cut ---- */
 
-static void count(void *arg, const EntryHead *h)
+static void count(void *arg, uint64_t id)
 {
     World *w = arg;
-    uint64_t id = h->event.message.b;
-    if (h->kind != ENTRY_EVENT || id == 0 || id >= IDS) wrong(w, "an event nobody sent", id);
+    if (id == 0 || id >= IDS) wrong(w, "an event nobody sent", id);
     else w->seen[id]++;
 }
 static void check_calls(World *w)
@@ -131,7 +132,7 @@ static void check(Cx *cx, World *w)
     EventsStats st;
     int64_t next;
     arena_reset(cx->arena);
-    if (state_fake_each(cx, w->e, count, w) != ST_OK) wrong(w, "a segment cannot be read", 0);
+    if (world_each(cx, w->e, count, w) != ST_OK) wrong(w, "a segment cannot be read", 0);
     if (events_read(cx, w->e, 0, note_end, w, &next) != ST_OK) wrong(w, "the log cannot be read", 0);
     if (events_stats(cx, w->e, &st) != ST_OK || st.quarantined) wrong(w, "a file was called damaged", 0);
     for (uint64_t id = 1; id < w->next; id++) {

@@ -165,12 +165,12 @@ void state_commit(Cx *cx, State *s, const Manifest *m)
 }
 void state_abandon(Cx *cx, State *s) { (void)cx; s->taken = s->merged = 0; }
 
-static void each_of(Str run, StateFakeEach *each, void *arg)
+static void each_of(Str run, WorldEach *each, void *arg)
 {
     EntryHead h;
-    for (; run.n && entry_head(run, &h); run.p += h.size, run.n -= h.size) each(arg, &h);
+    for (; run.n && entry_head(run, &h); run.p += h.size, run.n -= h.size) each(arg, h.event.message.b);
 }
-Status state_fake_each(Cx *cx, Events *e, StateFakeEach *each, void *arg)
+Status world_each(Cx *cx, Events *e, WorldEach *each, void *arg)
 {
     State *s = events_state(e);
     for (size_t i = 0; i < s->m.n; i++) {
@@ -181,7 +181,7 @@ Status state_fake_each(Cx *cx, Events *e, StateFakeEach *each, void *arg)
     for (size_t i = 0; i < s->n; i++) each_of((Str){ s->tail[i].p, s->tail[i].n }, each, arg);
     return ST_OK;
 }
-static void count_event(void *arg, const EntryHead *h) { *(int64_t *)arg += h->kind == ENTRY_EVENT; }
+static void count_event(void *arg, uint64_t id) { *(int64_t *)arg += id != 0; }
 Status state_stats(Cx *cx, State *s, EventsStats *ret)
 {
     (void)cx;
