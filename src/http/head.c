@@ -133,6 +133,7 @@ static Status target(Turn *t, const Head *h)
 {
     Str rest = t->uri;
     static const Str schemes[] = { S_INIT("http://"), S_INIT("https://") };
+    TRY(req_check_uri(&t->cx, rest));
     for (size_t i = 0; i < COUNT(schemes); i++) {
         if (!str_starts(rest, schemes[i])) continue;
         rest = (Str){ rest.p + schemes[i].n, rest.n - schemes[i].n };

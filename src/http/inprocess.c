@@ -38,6 +38,9 @@ static Status read_body(Cx *cx, const Route *rt, Req *rq)
 }
 static Status serve(Serve *s, Req *rq, Res *rs)
 {
+    rq->lang = s->cx->lang = s->cf->lang;
+    TRY(req_check_uri(s->cx, rq->path));
+    TRY(req_check_uri(s->cx, rq->query));
     TRY(serve_match(s, rq, rs));
     if (!s->route) return ST_OK;              /* OPTIONS is answered already */
     TRY(read_body(s->cx, s->route, rq));

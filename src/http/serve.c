@@ -55,8 +55,6 @@ Status serve_match(Serve *s, Req *rq, Res *rs)
     Cx *cx = s->cx;
     Found f;
     rq->lang = cx->lang = req_lang(cx, rq, s->cf->lang);
-    TRY(req_check_uri(cx, rq->path));
-    TRY(req_check_uri(cx, rq->query));
     Status st = routes_find(cx, s->cf->tables, s->cf->n_tables, rq, &f);
     s->route = f.route;
     if (st != ST_OK) {

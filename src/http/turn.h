@@ -55,6 +55,7 @@ struct Conn {
     int fd;
     bool watched, fresh, slow;                /* fresh: no request yet; slow: given up */
     bool linger;
+    bool broken;                              /* the library answered by itself: nothing more is taken from it */
     int64_t since;                            /* ms: of the last step forward */
     Ip ip;
     bool trusted;                             /* a proxy whose word counts */
