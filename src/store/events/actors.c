@@ -20,6 +20,7 @@ struct Actors {
 };
 
 uint32_t actors_count(const Actors *a) { return a->n; }
+uint32_t actors_counted(const Actors *a) { return a->written; }
 bool     actors_damaged(const Actors *a) { return a->damaged; }
 Hash128  actors_key(const Actors *a, uint32_t i) { return a->page[i >> PAGE_BITS][i & (PAGE_KEYS - 1)]; }
 

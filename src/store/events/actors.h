@@ -12,6 +12,7 @@ typedef struct Actors Actors;
 Status   actors_open(Cx *, Fs, const char *dir, int64_t counted, Actors **ret) MUST_USE;
 void     actors_close(Actors *);                          /* NULL is fine */
 uint32_t actors_count(const Actors *);
+uint32_t actors_counted(const Actors *);                  /* as the manifest says: in the file, committed */
 bool     actors_damaged(const Actors *);                  /* some keys were lost */
 Hash128  actors_key(const Actors *, uint32_t number);
 bool     actors_find(const Actors *, Hash128, uint32_t *ret);

@@ -57,7 +57,7 @@ Status person_actors(Cx *cx, State *s, Hash128 root, const Hash128 **ret, size_t
 
 /* ---- timeline ---- */
 
-/* The newest events so far, newest first; of equal times the later in the log. */
+/* The newest events so far, newest first. */
 typedef struct Timeline { Event *p; size_t n, limit; int64_t before; uint32_t root; const Snapshot *snap; Cx *cx; } Timeline;
 static bool room_for(const Timeline *t, int64_t time)
 {
@@ -81,7 +81,7 @@ static bool keep_prop(Cx *cx, Prop *p)
     p->list.p = items;
     return items != NULL;
 }
-/* A copy that outlives the snapshot, put where its time belongs; later in the log comes later into here or has a later time. */
+/* A copy that outlives the snapshot, put where its time belongs. */
 static Status keep(Timeline *t, const Event *e)
 {
     Event copy = *e;

@@ -32,7 +32,8 @@ void state_set_done(Cx *cx, SegmentSet *set)
 }
 Status state_manifest(Cx *cx, const State *s, const SegmentSet *set, Manifest *ret)
 {
-    *ret = (Manifest){ .flushed = s->flushed, .next_id = s->next_id, .map_id = s->map_id, .n = set->n };
+    *ret = (Manifest){ .flushed = s->flushed, .next_id = s->next_id, .map_id = s->map_id,
+        .actors = actors_counted(s->actors), .n = set->n };
     ret->segments = ARENA_MANY(cx->arena, ManifestSegment, set->n);
     if (!ret->segments) return fail(cx, ST_NO_MEM, "manifest: %zu segments", set->n);
     for (size_t i = 0; i < set->n; i++) ret->segments[i] = set->segs[i]->info;
