@@ -102,7 +102,7 @@ static Status keep(Timeline *t, const Event *e)
 static Status from_tail(Timeline *t, int which)
 {
     size_t left = t->snap->rows[which], used;
-    for (const TailPage *p = t->snap->tail[which] ? t->snap->tail[which]->first : NULL; left; p = p->next)
+    for (const TailPage *p = left ? t->snap->tail[which]->first : NULL; left; p = left ? p->next : NULL)
         for (size_t i = 0; i < TAIL_PAGE && left; i++, left--) {
             const TailRow *r = &p->rows[i];
             Entry e;

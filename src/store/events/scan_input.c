@@ -42,7 +42,8 @@ void scan_input_done(ScanInput *in)
 static Status tail_rows(Cx *cx, const Snapshot *snap, int which, const SourcePlan *plan, SelectorTail *t, ScanRows *ret)
 {
     size_t left = snap->rows[which];
-    for (const TailPage *p = snap->tail[which] ? snap->tail[which]->first : NULL; left; p = p->next)
+    /* Past its own rows a snapshot reads nothing, not even a link: the next page may be hung on at this moment. */
+    for (const TailPage *p = left ? snap->tail[which]->first : NULL; left; p = left ? p->next : NULL)
         for (size_t i = 0; i < TAIL_PAGE && left; i++, left--) {
             const TailRow *r = &p->rows[i];
             uint8_t code;
