@@ -15,7 +15,7 @@ size_t arena_used(const Arena *);             /* bytes given out since new or re
 Str    arena_str(Arena *, Str);               /* a copy, NUL after it; .p == NULL on failure */
 
 #define ARENA_NEW(a, T)       ((T *)arena_get((a), sizeof(T)))
-#define ARENA_MANY(a, T, n)   ((T *)((size_t)(n) > SIZE_MAX / sizeof(T) ? NULL : arena_get((a), (size_t)(n) * sizeof(T))))
+#define ARENA_MANY(a, T, n) ((T *)((size_t)(n) > SIZE_MAX / sizeof(T) ? NULL : arena_get((a), (size_t)(n) * sizeof(T))))
 
 /* The heap, for what a request does not own. Both can be made to fail by fault.h. */
 void *mem_get(size_t n) MUST_USE;             /* zeroed; NULL on failure */
