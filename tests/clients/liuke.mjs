@@ -39,6 +39,31 @@ export function serve(dir, ...more) {
     });
   });
 }
+// What the records say, read beside the program: rows as arrays. For what no page and no command shows.
+export function records(dir, sql) {
+  const r = spawnSync("python3", ["-c", "import json, sqlite3, sys\nc = sqlite3.connect(sys.argv[1], timeout=10)\nprint(json.dumps(c.execute(sys.argv[2]).fetchall()))\nc.commit()",
+    join(dir, "data", "records.db"), sql], { encoding: "utf8" });
+  if (r.status !== 0) throw new Error(r.stderr);
+  return JSON.parse(r.stdout);
+}
+// A question to the running server, as staff.
+export async function staff(server, method, path, body) {
+  const r = await fetch(server.url + path, { method, body: body && JSON.stringify(body), headers: { Authorization: "Bearer " + server.token, "Content-Type": "application/json", "Accept-Language": "en" } });
+  return { code: r.status, ...(await r.json()) };
+}
+// What a browser without JavaScript sends.
+export async function form(server, path, fields, lang = "en") {
+  const r = await fetch(server.url + path, { method: "POST", body: new URLSearchParams(fields), headers: { "Accept-Language": lang } });
+  return { code: r.status, text: await r.text() };
+}
+export async function until(what, ms = 10000) {
+  for (const end = Date.now() + ms; ; ) {
+    const got = await what();
+    if (got) return got;
+    if (Date.now() > end) throw new Error("waited in vain for " + what);
+    await new Promise((done) => setTimeout(done, 50));
+  }
+}
 // All events the store holds, as exported.
 export function exported(dir) {
   const r = run(dir, "export");
