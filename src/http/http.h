@@ -97,6 +97,7 @@ typedef struct HttpConfig {
     App        *app;
     Records    *records;                     /* given to every Cx */
     Lang        lang;
+    struct { int header, body, reply, idle; } ms;   /* patience; 0: base/limits.h */
     Status    (*who)(Cx *, Req *);   /* sets who and may; runs on the route's queue, PUBLIC routes too; may be NULL */
     void      (*done)(Cx *);                 /* at the end of every Cx (records_done) */
 } HttpConfig;

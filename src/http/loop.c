@@ -244,15 +244,16 @@ static void on_event(Loop *l, const struct epoll_event *e)
     case WATCH_LINGER: linger_read(l, e->data.ptr); break;
     }
 }
+static int64_t ms_or(int asked, int seconds) { return asked > 0 ? asked : (int64_t)seconds * 1000; }
 static int64_t patience(const Conn *c)
 {
-    if (!c->turn) return (c->fresh ? HTTP_HEADER_SECONDS : HTTP_IDLE_SECONDS) * 1000;
-    switch (c->turn->state) {
-    case TURN_NEW: return HTTP_HEADER_SECONDS * 1000;
-    case TURN_BODY: return HTTP_BODY_SECONDS * 1000;
-    case TURN_REPLYING: return c->turn->rs.stream && c->turn->rs.stream->asleep ? INT64_MAX : HTTP_REPLY_SECONDS * 1000;
-    default: return INT64_MAX;
-    }
+    const HttpConfig *cf = &c->loop->http->cf;
+    if (!c->turn && !c->fresh) return ms_or(cf->ms.idle, HTTP_IDLE_SECONDS);
+    if (!c->turn || c->turn->state == TURN_NEW) return ms_or(cf->ms.header, HTTP_HEADER_SECONDS);
+    if (c->turn->state == TURN_BODY) return ms_or(cf->ms.body, HTTP_BODY_SECONDS);
+    bool stream_sleeps = c->turn->rs.stream && c->turn->rs.stream->asleep;
+    if (c->turn->state == TURN_REPLYING && !stream_sleeps) return ms_or(cf->ms.reply, HTTP_REPLY_SECONDS);
+    return INT64_MAX;
 }
 static void tick(Loop *l)
 {

@@ -34,13 +34,13 @@ static Status no_method(Cx *cx, Buf *allow, Found *ret)
     ret->allow = buf_str(allow);
     return refuse(cx, ST_INVALID, S(""), MSG_bad_method, NO_PARAMS);
 }
+/* The escapes were checked with the whole address. */
 static Status params_decode(Cx *cx, Req *rq)
 {
     for (int i = 0; i < REQ_PARAMS_MAX && rq->params[i].p; i++) {
         Str raw = rq->params[i];
         if (!memchr(raw.p, '%', raw.n)) continue;
-        if (!req_decode(cx, raw, false, &rq->params[i]))
-            return refuse(cx, ST_INVALID, S("url"), MSG_bad_request, NO_PARAMS);
+        if (!req_decode(cx, raw, false, &rq->params[i])) return fail(cx, ST_NO_MEM, "a parameter of a path");
     }
     return ST_OK;
 }

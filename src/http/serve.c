@@ -109,6 +109,7 @@ static Status run(Serve *s, Req *rq, Res *rs)
     TRY(allowed(cx, rt, rq));
     TRY(decode(cx, rt, rq));
     TRY(rt->run(cx, rq, rs));
+    if (s->no_mem) return fail(cx, ST_NO_MEM, "a parameter of a query");
     if (rs->body.bad) return fail(cx, ST_NO_MEM, "the reply is past %d bytes or memory is out", HTTP_REPLY_MAX);
     if (!rs->code) return fail(cx, ST_BUG, "%s %s left no reply", rt->method, rt->path);
     return ST_OK;

@@ -110,7 +110,8 @@ static const Raw fine[] = {
     RAW("an IPv6 host", 200, "GET /hello HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n"),
     RAW("a query", 200, "GET /hello?a=b&c=%41&d HTTP/1.1\r\nHost: x\r\n\r\n"),
     RAW("HTTP/1.0 without Host", 200, "GET /hello HTTP/1.0\r\n\r\n"),
-    RAW("a body in chunks", 200, POST "Transfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n00A;x=y\r\n1234567890\r\n0\r\n\r\n"),
+    RAW("a body in chunks", 200,
+        POST "Transfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n00A;x=y\r\n1234567890\r\n0\r\n\r\n"),
     RAW("chunks with a trailer", 200, POST "Transfer-Encoding: Chunked\r\n\r\n5\r\n12345\r\n0\r\nX: y\r\n\r\n"),
     RAW("a body of nothing", 200, POST "Content-Length: 0\r\n\r\n"),
     RAW("a cookie", 200, GET "Cookie: a=b; c=d\r\nCookie: e\r\n\r\n"),
@@ -216,7 +217,8 @@ TEST(headers_and_addresses_have_limits_that_are_just_reached_and_just_passed)
         { "A: b\r\n", HTTP_HEADERS_MAX - 1, 200, "headers" }, { "A: b\r\n", HTTP_HEADERS_MAX, 431, "headers" },
         { "x", HTTP_HEADER_BYTES_MAX - 7, 200, "value" }, { "x", HTTP_HEADER_BYTES_MAX - 5, 431, "value" },
         { "x", 40000, 431, "value" }, { "x", HTTP_URL_MAX - 10, 404, "url" }, { "x", HTTP_URL_MAX + 1, 414, "url" },
-        { "x", 40000, 414, "url" }, { "&a", 1000, 200, "query" }, { "A: b\r\n", 10000, 431, "headers" },
+        { "x", 40000, 414, "url" }, { "&a", HTTP_QUERY_MAX - 1, 200, "query" },
+        { "&a", HTTP_QUERY_MAX, 400, "query" }, { "&a", 1000, 400, "query" }, { "A: b\r\n", 10000, 431, "headers" },
     };
     Http *h = peer_server(cx, peer_config());
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -229,7 +231,8 @@ TEST(headers_and_addresses_have_limits_that_are_just_reached_and_just_passed)
                          strcmp(w, "value") == 0 ? "\r\n" : "");
         assert_in_range(n, 1, (int)sizeof request - 1);
         peer_once(http_port(h), request, (size_t)n, &r);
-        if (r.code != cases[i].code) print_error("%zu × %s in %s: got %d\n", cases[i].times, cases[i].piece, w, r.code);
+        if (r.code != cases[i].code)
+            print_error("%zu × %s in %s: got %d\n", cases[i].times, cases[i].piece, w, r.code);
         assert_int_equal(r.code, cases[i].code);
     }
     peer_stop(h);

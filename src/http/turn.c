@@ -449,7 +449,7 @@ Status turn_daemon(Cx *cx, Loop *l)
         { MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)quiet, NULL },
         { MHD_OPTION_CONNECTION_LIMIT, HTTP_CONNECTIONS_MAX, NULL },
         { MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_BYTES, NULL },
-#if MHD_VERSION >= 0x01000000                  /* the 0.9 line's strictness hangs up without a word: head.c refuses better */
+#if MHD_VERSION >= 0x01000000                  /* before, strictness hangs up without a word: head.c refuses better */
         { MHD_OPTION_CLIENT_DISCIPLINE_LVL, STRICT, NULL },
 #endif
         { MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)on_line, l },
