@@ -28,9 +28,10 @@ Status api_owner(Cx *, Req *);               /* the same behind the lock of the 
 
 Status live_start(Cx *, App *) MUST_USE;     /* the thread that tells open event streams of new events */
 void   live_stop(App *);
+void   export_wait(void);                    /* until no export reads the store any more; after http_stop() */
 
 extern const Route segment_routes[], ask_routes[], source_routes[], live_routes[], people_routes[], page_routes[],
-    import_routes[], mail_routes[], system_routes[];
+    import_routes[], mail_routes[], export_routes[], system_routes[];
 extern const size_t segment_routes_n, ask_routes_n, source_routes_n, live_routes_n, people_routes_n, page_routes_n,
-    import_routes_n, mail_routes_n, system_routes_n;
+    import_routes_n, mail_routes_n, export_routes_n, system_routes_n;
 #endif

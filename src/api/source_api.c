@@ -3,9 +3,10 @@
 #include "base/limits.h"
 
 typedef struct SourceIn { Str name, consent_reason; int kind, consent; bool test; } SourceIn;
+static const char *const kinds[] = { "web", "app", "server", NULL };      /* the first of source_kinds: the rest is made by liuke */
 static const Field source_in_fields[] = {
     FIELD(SourceIn, name, F_STR, .min = 1, .max = NAME_BYTES_MAX, .required = true, .doc = "what the team calls it"),
-    FIELD(SourceIn, kind, F_ENUM, .names = source_kinds, .doc = "what sends the events; web when absent"),
+    FIELD(SourceIn, kind, F_ENUM, .names = kinds, .doc = "what sends the events; web when absent"),
     FIELD(SourceIn, consent, F_ENUM, .names = source_consents,
         .doc = "whether people are asked first; ask when absent"),
     FIELD(SourceIn, consent_reason, F_STR, .max = 500, .doc = "why consent is assumed"),

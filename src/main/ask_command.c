@@ -1,82 +1,107 @@
+#include "base/clock.h"
+#include "base/json.h"
+#include "main/caller.h"
 #include "main/commands.h"
-#include "store/events/ask.h"
 #include <stdio.h>
 #include <string.h>
 
+/* An answer as the API gives it, whichever way it was asked. */
+typedef struct Shown {
+    const JsonNode *doc;
+    const Zone *zone;
+    Str  period;
+    bool csv;
+} Shown;
+
+static int64_t int_of(const JsonNode *v) { return v && v->kind == JSON_INT ? v->i : 0; }
 /* "2026-11-22", "2026-11-22 14:00" for hours, "2026-11" for months: the start of a period in the answer's zone. */
-static void period_text(const Answer *a, size_t i, char ret[24])
+static void period_text(const Shown *s, const JsonNode *start, char ret[32])
 {
-    Civil c = zone_civil(a->zone, a->starts[i]);
-    if (a->period == PERIOD_HOUR)
-        snprintf(ret, 24, "%04d-%02d-%02d %02d:%02d", c.year % 10000, c.month % 100, c.day % 100, c.hour % 100,
-            c.minute % 100);
-    else if (a->period == PERIOD_MONTH) snprintf(ret, 24, "%04d-%02d", c.year % 10000, c.month % 100);
-    else snprintf(ret, 24, "%04d-%02d-%02d", c.year % 10000, c.month % 100, c.day % 100);
+    int64_t ms = 0;
+    (void)clock_parse(json_str_of(start), &ms);
+    Civil c = zone_civil(s->zone, ms);
+    int year = c.year % 10000, month = c.month % 100, day = c.day % 100;
+    if (str_is(s->period, "hour")) snprintf(ret, 32, "%04d-%02d-%02d %02d:%02d", year, month, day, c.hour % 100, c.minute % 100);
+    else if (str_is(s->period, "month")) snprintf(ret, 32, "%04d-%02d", year, month);
+    else snprintf(ret, 32, "%04d-%02d-%02d", year, month, day);
 }
-static void trend_out(const Answer *a, bool csv)
+static void trend_out(const Shown *s)
 {
+    const JsonNode *values = json_get(s->doc, S("values")), *starts = json_get(s->doc, S("starts"));
+    const JsonNode *v = json_first(values), *start = json_first(starts);
     int64_t most = 1;
-    char text[24];
-    for (size_t i = 0; i < a->n; i++) if (a->values[i] > most) most = a->values[i];
-    if (csv) printf("period,value\n");
-    for (size_t i = 0; i < a->n; i++) {
-        period_text(a, i, text);
-        if (csv) {
-            printf("%s,%lld\n", text, (long long)a->values[i]);
+    char text[32];
+
+    for (uint32_t i = 0; v && i < values->n; i++, v = json_next(v)) if (int_of(v) > most) most = int_of(v);
+    v = json_first(values);
+    if (s->csv) printf("period,value\n");
+    for (uint32_t i = 0; v && start && i < values->n; i++, v = json_next(v), start = json_next(start)) {
+        period_text(s, start, text);
+        if (s->csv) {
+            printf("%s,%lld\n", text, (long long)int_of(v));
             continue;
         }
-        printf("%s %10lld ", text, (long long)a->values[i]);
-        for (int64_t k = 0; k < a->values[i] * 50 / most; k++) fputs("█", stdout);
+        printf("%s %10lld ", text, (long long)int_of(v));
+        for (int64_t k = 0; k < int_of(v) * 50 / most; k++) fputs("█", stdout);
         putchar('\n');
     }
 }
-static void retention_row(const Answer *a, size_t i, const int64_t *row, bool csv)
+static void retention_row(const Shown *s, const JsonNode *row)
 {
-    char text[24];
-    period_text(a, i, text);
-    printf(csv ? "%s,%lld" : "%s %8lld", text, (long long)row[0]);
-    for (size_t k = 1; k < a->n - i; k++) {
-        if (csv) printf(",%lld", (long long)row[k]);
-        else if (row[0]) printf(" %5.1f%%", 100.0 * (double)row[k] / (double)row[0]);
+    const JsonNode *values = json_get(row, S("values")), *v = json_first(values);
+    int64_t of = int_of(v);
+    char text[32];
+
+    period_text(s, json_get(row, S("start")), text);
+    printf(s->csv ? "%s,%lld" : "%s %8lld", text, (long long)of);
+    for (uint32_t k = 1; v && k < values->n; k++) {
+        v = json_next(v);
+        if (s->csv) printf(",%lld", (long long)int_of(v));
+        else if (of) printf(" %5.1f%%", 100.0 * (double)int_of(v) / (double)of);
         else printf("      –");
     }
     putchar('\n');
 }
-static void retention_out(const Answer *a, bool csv)
+static void retention_out(const Shown *s)
 {
-    const int64_t *row = a->values;
-    if (csv) printf("cohort,size");
-    else printf("%-*s %8s", a->period == PERIOD_HOUR ? 16 : a->period == PERIOD_MONTH ? 7 : 10, "", "");
-    for (size_t k = 1; k < a->n; k++) printf(csv ? ",%zu" : " %6zu", k);
+    const JsonNode *rows = json_get(s->doc, S("rows")), *row = json_first(rows);
+    int wide = str_is(s->period, "hour") ? 16 : str_is(s->period, "month") ? 7 : 10;
+
+    if (s->csv) printf("cohort,size");
+    else printf("%*s %8s", wide, "", "");
+    for (uint32_t k = 1; row && k < rows->n; k++) printf(s->csv ? ",%u" : " %6u", k);
     putchar('\n');
-    for (size_t i = 0; i < a->n; row += a->n - i, i++) retention_row(a, i, row, csv);
+    for (uint32_t i = 0; row && i < rows->n; i++, row = json_next(row)) retention_row(s, row);
 }
-static void answer_out(Cx *cx, const Config *c, const Answer *a)
+static Status answer_out(Cx *cx, const Config *c, Str body)
 {
+    Shown s = { .csv = c->csv };
     if (c->json) {
-        Buf b = buf_new(cx->arena, 64 << 20);
-        JsonW w = { .b = &b };
-        ask_write(&w, a);
-        printf("%.*s\n", (int)b.n, b.p ? b.p : "");
-        return;
+        printf("%.*s\n", (int)body.n, body.p);
+        return ST_OK;
     }
-    if (a->kind == ASK_TREND) trend_out(a, c->csv);
-    else retention_out(a, c->csv);
-    for (size_t i = 0; i < a->n_missing; i++)
-        fprintf(stderr, "liuke: missing: %.*s\n", (int)a->missing[i].n, a->missing[i].p);
+    TRY(json_parse(cx, body, &s.doc));
+    s.period = json_str_of(json_get(s.doc, S("period")));
+    TRY(zone_get(cx, json_str_of(json_get(s.doc, S("timezone"))), &s.zone));
+    if (str_is(json_str_of(json_get(s.doc, S("kind"))), "trend")) trend_out(&s);
+    else retention_out(&s);
+    const JsonNode *missing = json_get(s.doc, S("missing")), *m = json_first(missing);
+    for (uint32_t i = 0; m && i < missing->n; i++, m = json_next(m))
+        fprintf(stderr, cx->lang == LANG_ZH ? "liuke: 缺少损坏的文件 %.*s\n" : "liuke: without the damaged file %.*s\n", (int)m->s.n, m->s.p);
+    return ST_OK;
 }
 int command_ask(Cx *cx, const Config *c)
 {
-    Instance in;
-    Answer a;
+    Caller *caller;
+    CallerReply rep;
 
     if (c->n_words != 2) {
-        fprintf(stderr, "liuke ask '{\"kind\":\"trend\",\"period\":\"day\",…}' [--json|--csv]\n");
+        fprintf(stderr, "liuke ask '{\"kind\":\"trend\",\"period\":\"day\",\"from\":\"2026-01-01\",\"to\":\"2026-02-01\"}' [--json|--csv]\n");
         return 2;
     }
-    if (instance_open(cx, c, &in) != ST_OK) return command_complain(cx, cx->lang);
-    Status st = ask_run(cx, in.app.events, str_z(c->words[1]), &a);
-    if (st == ST_OK) answer_out(cx, c, &a);
-    instance_close(&in);
+    if (caller_open(cx, c, &caller) != ST_OK) return command_complain(cx, cx->lang);
+    Status st = caller_call(cx, caller, "POST", S("/api/1/ask"), str_z(c->words[1]), &rep);
+    if (st == ST_OK) st = answer_out(cx, c, rep.body);
+    caller_close(caller);
     return st == ST_OK ? 0 : command_complain(cx, cx->lang);
 }

@@ -76,6 +76,28 @@ static Status over_socket(Cx *cx, Caller *c, const char *method, Str path, Str b
     *ret = (CallerReply){ .code = (int)code, .body = buf_str(&reply) };
     return ST_OK;
 }
+const App *caller_app(const Caller *c) { return c->own ? &c->in.app : NULL; }
+static size_t to_file(char *p, size_t size, size_t n, void *arg) { return fwrite(p, size, n, arg); }
+Status caller_download(Cx *cx, Caller *c, Str path, FILE *to)
+{
+    Buf url = buf_new(cx->arena, 10000);
+    long code = 0;
+
+    buf_addz(&url, "http://liuke");
+    buf_add(&url, path);
+    buf_addc(&url, 0);
+    if (url.bad) return fail(cx, ST_NO_MEM, "caller");
+    curl_easy_reset(c->curl);
+    curl_easy_setopt(c->curl, CURLOPT_UNIX_SOCKET_PATH, c->socket);
+    curl_easy_setopt(c->curl, CURLOPT_URL, url.p);
+    curl_easy_setopt(c->curl, CURLOPT_FAILONERROR, 1L);
+    curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, to_file);
+    curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, to);
+    CURLcode rc = curl_easy_perform(c->curl);
+    curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &code);
+    if (rc == CURLE_OK) return ST_OK;
+    return fail(cx, ST_IO, "the running server answered %ld: %s", code, curl_easy_strerror(rc));
+}
 static void in_process(Cx *cx, Caller *c, const char *method, Str path, Str body, CallerReply *ret)
 {
     Str query = path;

@@ -80,6 +80,7 @@ static Status run(Cx *cx, Instance *in, const sigset_t *stop)
     TRY(live_start(cx, &in->app));
     Status st = jobs_start(cx, in, &jobs);
     if (st == ST_OK) st = serve_until(cx, in, &hc, stop);
+    export_wait();
     if (jobs) jobs_stop(jobs);
     live_stop(&in->app);
     return st;

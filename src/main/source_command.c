@@ -1,61 +1,68 @@
+#include "base/json.h"
+#include "main/caller.h"
 #include "main/commands.h"
 #include <stdio.h>
 #include <string.h>
 
-static int named(const char *const *names, const char *text, int otherwise)
+static void str_out(const JsonNode *o, Str key, int wide)
 {
-    for (int i = 0; text && names[i]; i++) if (strcmp(names[i], text) == 0) return i + 1;
-    return text ? -1 : otherwise;
+    Str s = json_str_of(json_get(o, key));
+    printf("%-*.*s ", wide, (int)s.n, s.p ? s.p : "");
 }
-typedef struct Adding { SourceDraft draft; Source source; } Adding;
-static Status add_tx(Cx *cx, void *arg)
+static Status add(Cx *cx, const Config *c, Caller *caller)
 {
-    Adding *a = arg;
-    return source_add(cx, &a->draft, &a->source);
-}
-static Status add(Cx *cx, const Config *c)
-{
-    int kind = named(source_kinds, c->kind, SOURCE_WEB), consent = named(source_consents, c->consent, CONSENT_ASK);
-    Adding a = { .draft = { .name = str_z(c->words[2]), .consent_reason = str_z(c->reason), .kind = (SourceKind)kind,
-                            .consent = (SourceConsent)consent } };
+    Buf b = buf_new(cx->arena, 4096);
+    JsonW w = { .b = &b };
+    CallerReply rep;
+    const JsonNode *o;
 
-    if (kind < 0)
-        return refuse(cx, ST_INVALID, S("kind"), MSG_not_one_of,
-            PARAMS({ .name = "names", .text = S("web, app, server") }));
-    if (consent < 0)
-        return refuse(cx, ST_INVALID, S("consent"), MSG_not_one_of,
-            PARAMS({ .name = "names", .text = S("ask, assumed, off") }));
-    TRY(source_draft_keys(cx, &a.draft));
-    TRY(tx_run(cx, add_tx, &a));
-    printf("%.*s\n  public key %.*s\n  secret key %.*s\n", (int)a.source.name.n, a.source.name.p,
-           (int)a.source.public_key.n, a.source.public_key.p, (int)a.draft.secret_key.n, a.draft.secret_key.p);
+    jsonw_open(&w, '{');
+    jsonw_key(&w, S("name"));    jsonw_str(&w, str_z(c->words[2]));
+    jsonw_key(&w, S("kind"));    jsonw_str(&w, str_z(c->kind ? c->kind : "web"));
+    jsonw_key(&w, S("consent")); jsonw_str(&w, str_z(c->consent ? c->consent : "ask"));
+    jsonw_key(&w, S("consent_reason")); jsonw_str(&w, str_z(c->reason));
+    jsonw_close(&w, '}');
+    if (b.bad) return refuse(cx, ST_INVALID, S("name"), MSG_too_long, PARAMS({ .name = "max", .value = 4000 }));
+    TRY(caller_call(cx, caller, "POST", S("/api/1/sources"), buf_str(&b), &rep));
+    TRY(json_parse(cx, rep.body, &o));
+    str_out(o, S("name"), 0);
+    printf("\n  public key ");
+    str_out(o, S("public_key"), 0);
+    printf("\n  secret key ");
+    str_out(o, S("secret_key"), 0);
+    putchar('\n');
     return ST_OK;
 }
-static Status list(Cx *cx)
+static Status list(Cx *cx, Caller *caller)
 {
-    const Source *all;
-    size_t n;
-    TRY(source_list(cx, &all, &n));
-    for (size_t i = 0; i < n; i++)
-        printf("%3d  %-20.*s %-8s %-8s %.*s\n", all[i].number, (int)all[i].name.n, all[i].name.p,
-            source_kinds[all[i].kind - 1],
-               source_consents[all[i].consent - 1], (int)all[i].public_key.n, all[i].public_key.p);
+    CallerReply rep;
+    const JsonNode *o;
+
+    TRY(caller_call(cx, caller, "GET", S("/api/1/sources"), (Str){ 0 }, &rep));
+    TRY(json_parse(cx, rep.body, &o));
+    const JsonNode *items = json_get(o, S("items")), *item = json_first(items);
+    for (uint32_t i = 0; item && i < items->n; i++, item = json_next(item)) {
+        str_out(item, S("name"), 20);
+        str_out(item, S("kind"), 8);
+        str_out(item, S("consent"), 8);
+        str_out(item, S("public_key"), 0);
+        putchar('\n');
+    }
     return ST_OK;
 }
 int command_source(Cx *cx, const Config *c)
 {
-    Instance in;
-    bool adding = c->n_words == 3 && strcmp(c->words[1], "add") == 0, listing = c->n_words == 2 &&
-        strcmp(c->words[1], "list") == 0;
+    Caller *caller;
+    bool adding = c->n_words == 3 && strcmp(c->words[1], "add") == 0;
+    bool listing = c->n_words == 2 && strcmp(c->words[1], "list") == 0;
 
     if (!adding && !listing) {
-        fprintf(stderr, "liuke source add NAME [--kind web|app|server] [--consent ask|assumed|off] [--reason "
-                        "TEXT] | liuke source list\n");
+        fprintf(stderr, "liuke source add NAME [--kind web|app|server] [--consent ask|assumed|off] [--reason TEXT]\n"
+                        "liuke source list\n");
         return 2;
     }
-    if (instance_open(cx, c, &in) != ST_OK) return command_complain(cx, cx->lang);
-    Status st = adding ? add(cx, c) : list(cx);
-    records_done(cx);
-    instance_close(&in);
+    if (caller_open(cx, c, &caller) != ST_OK) return command_complain(cx, cx->lang);
+    Status st = adding ? add(cx, c, caller) : list(cx, caller);
+    caller_close(caller);
     return st == ST_OK ? 0 : command_complain(cx, cx->lang);
 }
