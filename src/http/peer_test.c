@@ -279,9 +279,10 @@ Http *peer_server(Cx *cx, HttpConfig cf)
     ok(http_start(cx, &cf, &h));
     return h;
 }
-void peer_stop(Http *h)
+void peer_stop(Http *h) { peer_stop_within(h, 5000); }
+void peer_stop_within(Http *h, int ms)
 {
-    http_stop(h, 5000);
+    http_stop(h, ms);
     pthread_mutex_lock(&commits.lock);
     commits.stop = true;
     pthread_cond_broadcast(&commits.some);    /* a test that failed leaves one behind */

@@ -14,6 +14,7 @@ extern struct App the_app;
 HttpConfig peer_config(void);                 /* the routes below, two threads, any port */
 Http *peer_server(Cx *, HttpConfig);
 void  peer_stop(Http *);
+void  peer_stop_within(Http *, int ms);
 int   peer_tell(void);                        /* one event to every open /events; how many there are */
 
 int   peer_open(int port);

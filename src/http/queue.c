@@ -92,6 +92,7 @@ Status queue_open(Cx *cx, Queue queue, int threads, Jobs **ret)
         int rc = pthread_create(&j->threads[i], NULL, worker, j);
         if (rc != 0) {
             queue_close(j);
+            queue_free(j);
             return fail(cx, ST_NO_MEM, "thread: %s", strerror(rc));
         }
         j->n_threads = i + 1;
@@ -142,6 +143,10 @@ void queue_close(Jobs *j)
     pthread_cond_broadcast(&j->some);
     pthread_mutex_unlock(&j->lock);
     for (int i = 0; i < j->n_threads; i++) pthread_join(j->threads[i], NULL);
+    j->n_threads = 0;
+}
+void queue_free(Jobs *j)
+{
     pthread_cond_destroy(&j->some);
     pthread_mutex_destroy(&j->lock);
     mem_free(j);

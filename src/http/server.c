@@ -160,6 +160,8 @@ void http_stop(Http *h, int64_t ms)
         if (h->loops[i].running) pthread_join(h->loops[i].thread, NULL);
         loop_close(&h->loops[i]);
     }
+    for (Queue q = Q_DB; q < QUEUES_; q++)
+        if (h->jobs[q]) queue_free(h->jobs[q]);
     if (h->no_mem) MHD_destroy_response(h->no_mem);
     mem_free(h->cert);
     mem_free(h->key);

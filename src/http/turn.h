@@ -138,5 +138,6 @@ Status body_decode(Cx *, Str encoding, Str packed, size_t max, Str *ret) MUST_US
 Status queue_open(Cx *, Queue, int threads, Jobs **ret) MUST_USE;
 Status queue_push(Jobs *, Turn *) MUST_USE;    /* BUSY, or LIMITED where hashing is asked too often */
 void   queue_expire(Jobs *, int64_t now);      /* answers what has waited too long */
-void   queue_close(Jobs *);                    /* refuse what waits, join the threads */
+void   queue_close(Jobs *);                   /* refuse what waits, join the threads */
+void   queue_free(Jobs *);                    /* when nothing pushes any more */
 #endif
