@@ -3,7 +3,8 @@
 #include <string.h>
 #include <xxhash.h>
 
-enum { PAGE_BITS = 14, PAGE_KEYS = 1 << PAGE_BITS, PAGES = 1 << (32 - PAGE_BITS), FRAME_KEYS = 1 << 16, SLOTS_FIRST = 1024 };
+enum { PAGE_BITS = 14, PAGE_KEYS = 1 << PAGE_BITS, PAGES = 1 << (32 - PAGE_BITS), FRAME_KEYS = 1 << 16,
+    SLOTS_FIRST = 1024 };
 static const uint32_t FRAME_MAGIC = 0x314b414c;            /* "LAK1" */
 
 typedef struct FrameHead { uint32_t magic, n; uint64_t keys_check, check; } FrameHead;   /* stored, then n keys */
@@ -94,7 +95,8 @@ static Status frame_read(Cx *cx, Actors *a, FsFile *f, Hash128 *room, uint32_t c
     size_t got;
     uint32_t left = counted - a->n;
     TRY(a->fs.ops->pread(cx, f, &h, sizeof h, a->end, &got));
-    if (got < sizeof h || h.magic != FRAME_MAGIC || h.check != head_check(&h) || h.n == 0 || h.n > FRAME_KEYS || h.n > left)
+    if (got < sizeof h || h.magic != FRAME_MAGIC || h.check != head_check(&h) || h.n == 0 || h.n > FRAME_KEYS ||
+        h.n > left)
         return lost(cx, a, left);                         /* where the next frame begins is not known */
     TRY(a->fs.ops->pread(cx, f, room, h.n * sizeof *room, a->end + (int64_t)sizeof h, &got));
     a->end += (int64_t)(sizeof h + h.n * sizeof *room);

@@ -33,15 +33,18 @@ static Status answer(Cx *cx, const Snapshot *snap, const AskQuestion *q, Answer 
 {
     Grid grid = { q->n, q->starts };
     int64_t *values = ARENA_MANY(cx->arena, int64_t, values_of(q) + 1);
-    ScanPlan plan = { .sel = &q->sel, .from = q->from, .to = q->to, .count_from = q->in.kind == ASK_TREND ? q->from : q->starts[0] };
+    ScanPlan plan = { .sel = &q->sel, .from = q->from, .to = q->to, .count_from = q->in.kind == ASK_TREND ?
+        q->from : q->starts[0] };
     ScanCount count;
     if (!values) return fail(cx, ST_NO_MEM, "ask: %zu values", values_of(q));
     Fold fold = fold_of(q, &grid, values);
     TRY(scan_fold(cx, snap, &plan, &fold, &count));
-    *ret = (Answer){ .kind = (AskKind)q->in.kind, .period = (Period)q->in.period, .zone = q->zone, .week_start = q->week_start,
+    *ret = (Answer){ .kind = (AskKind)q->in.kind, .period = (Period)q->in.period, .zone = q->zone,
+        .week_start = q->week_start,
         .n = q->n, .starts = q->starts, .values = values, .events_read = count.events, .people = count.people,
         .left_out = count.left_out, .until = snap->received, .partial_last = q->starts[q->n] > cx->now,
-        .definition = str_z(msg_text(DEFINITIONS[q->in.kind][q->in.kind == ASK_TREND ? q->in.measure : q->in.mode], cx->lang)) };
+        .definition = str_z(msg_text(DEFINITIONS[q->in.kind][q->in.kind == ASK_TREND ? q->in.measure : q->in.mode],
+            cx->lang)) };
     while (ret->finished < q->n && q->starts[ret->finished + 1] <= cx->now) ret->finished++;
     return add_missing(cx, snap, q, ret);
 }
@@ -70,7 +73,8 @@ typedef struct AnswerOut {
     bool partial_last;
     double ms;
 } AnswerOut;
-static const char *const KINDS[] = { "trend", "retention", NULL }, *const PERIODS[] = { "hour", "day", "week", "month", NULL };
+static const char *const KINDS[] = { "trend", "retention", NULL }, *const PERIODS[] = { "hour", "day", "week", "month",
+    NULL };
 static const char *const WEEKS[] = { "sunday", "monday", NULL };
 static const Field mean_fields[] = {
     FIELD(MeanOut, of, F_I64, .required = true, .doc = "people of the rows whose period k has ended"),
@@ -80,7 +84,8 @@ static const Field mean_fields[] = {
 static const Shape mean_shape = SHAPE("ask_mean", MeanOut, mean_fields);
 static const Field row_fields[] = {
     FIELD(RowOut, start, F_TIME, .required = true, .doc = "start of the row's period"),
-    FIELD(RowOut, values, F_LIST, .item = F_I64, .required = true, .doc = "column 0: people; column k: back in the k-th period after"),
+    FIELD(RowOut, values, F_LIST, .item = F_I64, .required = true,
+        .doc = "column 0: people; column k: back in the k-th period after"),
 };
 static const Shape row_shape = SHAPE("ask_row", RowOut, row_fields);
 static const Field answer_fields[] = {
@@ -88,19 +93,24 @@ static const Field answer_fields[] = {
     FIELD(AnswerOut, period, F_ENUM, .names = PERIODS, .required = true, .doc = "as asked"),
     FIELD(AnswerOut, timezone, F_STR, .required = true, .doc = "the zone whose days these are"),
     FIELD(AnswerOut, week_start, F_ENUM, .names = WEEKS, .required = true, .doc = "first day of a week"),
-    FIELD(AnswerOut, definition, F_STR, .required = true, .doc = "what the numbers mean, in the language of the request"),
+    FIELD(AnswerOut, definition, F_STR, .required = true,
+        .doc = "what the numbers mean, in the language of the request"),
     FIELD(AnswerOut, starts, F_LIST, .item = F_TIME, .max = 1000, .required = true, .doc = "start of each period"),
     FIELD(AnswerOut, end, F_TIME, .required = true, .doc = "end of the last period"),
-    FIELD(AnswerOut, finished, F_I64, .required = true, .doc = "how many of the periods have ended: the others are partial"),
+    FIELD(AnswerOut, finished, F_I64, .required = true,
+        .doc = "how many of the periods have ended: the others are partial"),
     FIELD(AnswerOut, partial_last, F_BOOL, .required = true, .doc = "the last period goes on"),
     FIELD(AnswerOut, values, F_LIST, .item = F_I64, .max = 1000, .doc = "trend: one a period"),
     FIELD(AnswerOut, rows, F_LIST, .item = F_OBJECT, .of = &row_shape, .max = 1000, .doc = "retention: one a period"),
-    FIELD(AnswerOut, mean, F_LIST, .item = F_OBJECT, .of = &mean_shape, .max = 1000, .doc = "retention: column by column over finished periods"),
+    FIELD(AnswerOut, mean, F_LIST, .item = F_OBJECT, .of = &mean_shape, .max = 1000,
+        .doc = "retention: column by column over finished periods"),
     FIELD(AnswerOut, events_read, F_I64, .required = true, .doc = "events that matched inside the range"),
     FIELD(AnswerOut, people, F_I64, .required = true, .doc = "people they belong to"),
-    FIELD(AnswerOut, left_out, F_I64, .required = true, .doc = "people left out: erased, without consent to analysis, staff, bots"),
+    FIELD(AnswerOut, left_out, F_I64, .required = true,
+        .doc = "people left out: erased, without consent to analysis, staff, bots"),
     FIELD(AnswerOut, until, F_TIME, .doc = "when the newest event known to this answer was received"),
-    FIELD(AnswerOut, missing, F_LIST, .item = F_STR, .max = 100000, .required = true, .doc = "damaged files whose events this answer lacks"),
+    FIELD(AnswerOut, missing, F_LIST, .item = F_STR, .max = 100000, .required = true,
+        .doc = "damaged files whose events this answer lacks"),
     FIELD(AnswerOut, ms, F_DOUBLE, .required = true, .doc = "how long it took"),
 };
 const Shape ask_answer_shape = SHAPE("ask_answer", AnswerOut, answer_fields);

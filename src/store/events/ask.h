@@ -8,8 +8,10 @@
  *   {"kind":"retention","period":"day","first_interval":"2026-01-01","intervals":14,"mode":"recurring"|"first_time",
  *    "start_event":{…},"return_event":{…},"timezone":…,"week_start":…,"filter":[…]}
  *
- * A filter is [{"prop":"country","op":"is"|"is_not"|"contains"|"lt"|"le"|"gt"|"ge"|"set"|"not_set","value":…}], all must hold.
- * from is inclusive, to exclusive, both local to the time zone where they do not say their own. Comparisons do not cross kinds; a
+ * A filter is [{"prop":"country","op":"is"|"is_not"|"contains"|"lt"|"le"|"gt"|"ge"|"set"|"not_set","value":…}],
+ * all must hold.
+ * from is inclusive, to exclusive, both local to the time zone where they do not say their own. Comparisons do not
+ * cross kinds; a
  * missing property is null. Left out: measure count, mode recurring, the product's time zone, Monday; an event without
  * a name is any event. */
 #ifndef LIUKE_ASK_H
@@ -34,11 +36,12 @@ typedef struct Answer {
     bool    partial_last;        /* the last period has not ended by cx->now */
     int64_t us;
     const Str *missing; size_t n_missing;   /* quarantined files the answer lacks */
-    size_t  finished;            /* periods that have ended by cx->now: the cell (i, k) of a retention is final when i + k < finished */
+    /* periods that have ended by cx->now: the cell (i, k) of a retention is final when i + k < finished */
+    size_t  finished;
     Str     definition;          /* in the language of the Cx that asked */
 } Answer;
 Status ask_run(Cx *, Events *, Str question, Answer *ret) MUST_USE;
 Status ask_state(Cx *, State *, Str question, Answer *ret) MUST_USE;
-void   ask_write(JsonW *, const Answer *);       /* with definition, zone, period starts, freshness, what was left out */
+void   ask_write(JsonW *, const Answer *);   /* with definition, zone, period starts, freshness, what was left out */
 extern const Shape ask_answer_shape;             /* what ask_write() writes */
 #endif

@@ -4,9 +4,11 @@
 #include <string.h>
 
 static const char *const KINDS[] = { "trend", "retention", NULL }, *const MEASURES[] = { "count", "people", NULL };
-static const char *const PERIODS[] = { "hour", "day", "week", "month", NULL }, *const MODES[] = { "recurring", "first_time", NULL };
+static const char *const PERIODS[] = { "hour", "day", "week", "month", NULL }, *const MODES[] = { "recurring",
+    "first_time", NULL };
 static const char *const WEEKS[] = { "sunday", "monday", NULL };
-static const char *const OPS[] = { "is", "is_not", "contains", "lt", "le", "gt", "ge", "set", "not_set", NULL };    /* as enum Op */
+/* as enum Op */
+static const char *const OPS[] = { "is", "is_not", "contains", "lt", "le", "gt", "ge", "set", "not_set", NULL };
 
 static const Field matcher_fields[] = {
     FIELD(AskMatcher, name, F_STR, .max = EVENT_NAME_BYTES_MAX, .doc = "name of the event; left out: any event"),
@@ -14,26 +16,34 @@ static const Field matcher_fields[] = {
 };
 static const Shape matcher_shape = SHAPE("ask_event", AskMatcher, matcher_fields);
 static const Field filter_fields[] = {
-    FIELD(AskFilter, prop, F_STR, .required = true, .min = 1, .max = PROP_NAME_BYTES_MAX, .doc = "name of an event property"),
-    FIELD(AskFilter, op, F_ENUM, .required = true, .names = OPS, .doc = "comparisons do not cross kinds; a missing property is null"),
+    FIELD(AskFilter, prop, F_STR, .required = true, .min = 1, .max = PROP_NAME_BYTES_MAX,
+        .doc = "name of an event property"),
+    FIELD(AskFilter, op, F_ENUM, .required = true, .names = OPS,
+        .doc = "comparisons do not cross kinds; a missing property is null"),
     FIELD(AskFilter, value, F_ANY, .doc = "text, number, true, false or null"),
 };
 static const Shape filter_shape = SHAPE("ask_filter", AskFilter, filter_fields);
 static const Field ask_fields[] = {
     FIELD(AskIn, kind, F_ENUM, .required = true, .names = KINDS, .doc = "what is asked"),
     FIELD(AskIn, period, F_ENUM, .required = true, .names = PERIODS, .doc = "the step of the time axis"),
-    FIELD(AskIn, event, F_OBJECT, .of = &matcher_shape, .was = offsetof(AskIn, had_event), .doc = "trend: the event counted"),
+    FIELD(AskIn, event, F_OBJECT, .of = &matcher_shape, .was = offsetof(AskIn, had_event),
+        .doc = "trend: the event counted"),
     FIELD(AskIn, measure, F_ENUM, .names = MEASURES, .doc = "trend: events, or different people"),
     FIELD(AskIn, from, F_STR, .max = 40, .doc = "trend: date or time, inclusive; local to the time zone"),
     FIELD(AskIn, to, F_STR, .max = 40, .doc = "trend: date or time, exclusive"),
     FIELD(AskIn, first_interval, F_STR, .max = 40, .doc = "retention: a date or time in the first period"),
-    FIELD(AskIn, intervals, F_I64, .min = 1, .max = RETENTION_PERIODS_MAX, .was = offsetof(AskIn, had_intervals), .doc = "retention: number of periods"),
-    FIELD(AskIn, mode, F_ENUM, .names = MODES, .doc = "retention: a row for every period with a start, or only for the first start of all time"),
-    FIELD(AskIn, start_event, F_OBJECT, .of = &matcher_shape, .was = offsetof(AskIn, had_start), .doc = "retention: what makes a member of a row"),
-    FIELD(AskIn, return_event, F_OBJECT, .of = &matcher_shape, .was = offsetof(AskIn, had_return), .doc = "retention: what counts as coming back"),
+    FIELD(AskIn, intervals, F_I64, .min = 1, .max = RETENTION_PERIODS_MAX, .was = offsetof(AskIn, had_intervals),
+        .doc = "retention: number of periods"),
+    FIELD(AskIn, mode, F_ENUM, .names = MODES,
+        .doc = "retention: a row for every period with a start, or only for the first start of all time"),
+    FIELD(AskIn, start_event, F_OBJECT, .of = &matcher_shape, .was = offsetof(AskIn, had_start),
+        .doc = "retention: what makes a member of a row"),
+    FIELD(AskIn, return_event, F_OBJECT, .of = &matcher_shape, .was = offsetof(AskIn, had_return),
+        .doc = "retention: what counts as coming back"),
     FIELD(AskIn, timezone, F_STR, .max = 64, .doc = "IANA name; left out: the product's"),
     FIELD(AskIn, week_start, F_ENUM, .names = WEEKS, .was = offsetof(AskIn, had_week_start), .doc = "left out: monday"),
-    FIELD(AskIn, filter, F_LIST, .item = F_OBJECT, .of = &filter_shape, .max = ASK_FILTERS_MAX, .doc = "every event must meet all of these"),
+    FIELD(AskIn, filter, F_LIST, .item = F_OBJECT, .of = &filter_shape, .max = ASK_FILTERS_MAX,
+        .doc = "every event must meet all of these"),
 };
 const Shape ask_shape = SHAPE("ask", AskIn, ask_fields);
 
@@ -61,7 +71,8 @@ static Status pred_add(Cx *cx, Selector *s, Str field, Str prop, Op op, const Js
     if (op == OP_CONTAINS && v.kind != PROP_STR) return wrong(cx, field, "text");
     if (op >= OP_LT && op <= OP_GE && v.kind != PROP_STR && v.kind != PROP_INT && v.kind != PROP_DOUBLE)
         return wrong(cx, field, "text, number");
-    if (s->n_preds == SELECTOR_PREDS) return refuse(cx, ST_INVALID, field, MSG_too_many, PARAMS({ "max", SELECTOR_PREDS, { 0 } }));
+    if (s->n_preds == SELECTOR_PREDS)
+        return refuse(cx, ST_INVALID, field, MSG_too_many, PARAMS({ "max", SELECTOR_PREDS, { 0 } }));
     s->preds[s->n_preds++] = (Pred){ .prop = prop, .op = op, .value = v, .bits = bits };
     return ST_OK;
 }
@@ -111,7 +122,10 @@ static Status filters_add(Cx *cx, Selector *s, const List *filter)
     }
     return ST_OK;
 }
-static Status needs(Cx *cx, bool has, Str field) { return has ? ST_OK : refuse(cx, ST_INVALID, field, MSG_required, NO_PARAMS); }
+static Status needs(Cx *cx, bool has, Str field)
+{
+    return has ? ST_OK : refuse(cx, ST_INVALID, field, MSG_required, NO_PARAMS);
+}
 static Status time_of(Cx *cx, const Zone *z, Str text, Str field, int64_t *ret)
 {
     TRY(needs(cx, text.n > 0, field));
@@ -123,7 +137,8 @@ static Status decode_trend(Cx *cx, AskQuestion *q)
     TRY(time_of(cx, q->zone, q->in.from, S("from"), &q->from));
     TRY(time_of(cx, q->zone, q->in.to, S("to"), &q->to));
     if (q->from >= q->to) return refuse(cx, ST_INVALID, S("to"), MSG_empty_range, NO_PARAMS);
-    TRY(zone_grid(cx, q->zone, (Period)q->in.period, q->week_start, q->from, q->to, ASK_PERIODS_MAX, &q->starts, &q->n));
+    TRY(zone_grid(cx, q->zone, (Period)q->in.period, q->week_start, q->from, q->to, ASK_PERIODS_MAX, &q->starts,
+        &q->n));
     return matcher_add(cx, &q->sel, "event", &q->in.event);
 }
 static Status decode_retention(Cx *cx, AskQuestion *q)
@@ -137,7 +152,8 @@ static Status decode_retention(Cx *cx, AskQuestion *q)
     int64_t *starts = ARENA_MANY(cx->arena, int64_t, q->n + 1);
     if (!starts) return fail(cx, ST_NO_MEM, "ask: the grid");
     starts[0] = zone_floor(q->zone, (Period)q->in.period, q->week_start, t);
-    for (size_t i = 0; i < q->n; i++) starts[i + 1] = zone_next(q->zone, (Period)q->in.period, q->week_start, starts[i]);
+    for (size_t i = 0; i < q->n; i++)
+        starts[i + 1] = zone_next(q->zone, (Period)q->in.period, q->week_start, starts[i]);
     q->starts = starts;
     q->from = q->in.mode == ASK_FIRST_TIME ? INT64_MIN : starts[0];
     q->to = starts[q->n];

@@ -4,7 +4,8 @@
 
 static Entry at_time(uint64_t who, const char *name, const char *time)
 {
-    Entry e = { .kind = ENTRY_EVENT, .event = { .source = 1, .trust = TRUST_SECRET, .actor = rig_key(who), .name = str_z(name) } };
+    Entry e = { .kind = ENTRY_EVENT, .event = { .source = 1, .trust = TRUST_SECRET, .actor = rig_key(who),
+        .name = str_z(name) } };
     assert_true(clock_parse(str_z(time), &e.event.time));
     e.event.received = e.event.time + 1000;
     return e;
@@ -13,7 +14,8 @@ static void values_are(const Answer *a, size_t n, const int64_t *want, size_t n_
 {
     (void)n;
     for (size_t i = 0; i < n_want; i++)
-        if (a->values[i] != want[i]) print_error("value %zu: %lld, want %lld\n", i, (long long)a->values[i], (long long)want[i]);
+        if (a->values[i] != want[i])
+            print_error("value %zu: %lld, want %lld\n", i, (long long)a->values[i], (long long)want[i]);
     for (size_t i = 0; i < n_want; i++) assert_int_equal(a->values[i], want[i]);
 }
 #define VALUES(a, ...) values_are(a, (a)->n, LIST(int64_t, __VA_ARGS__))
@@ -21,7 +23,8 @@ static void values_are(const Answer *a, size_t n, const int64_t *want, size_t n_
 /* The small worked example: u1 {1,2,4}, u2 {1,3}, u3 {1}, u4 {2,3,5}, u5 {3} of March 2024, hand-checked. */
 static void worked_example(Cx *cx, Rig *r)
 {
-    static const struct { uint64_t who; const char *days; } people[] = { { 1, "124" }, { 2, "13" }, { 3, "1" }, { 4, "235" }, { 5, "3" } };
+    static const struct { uint64_t who; const char *days; } people[] = { { 1, "124" }, { 2, "13" }, { 3, "1" },
+        { 4, "235" }, { 5, "3" } };
     for (size_t i = 0; i < COUNT(people); i++)
         for (const char *d = people[i].days; *d; d++) {
             char time[] = "2024-03-00T12:00:00Z";
@@ -30,11 +33,14 @@ static void worked_example(Cx *cx, Rig *r)
             rig_append(cx, r, &e, 1);
         }
 }
-static const char RECURRING[] = "{\"kind\":\"retention\",\"period\":\"day\",\"first_interval\":\"2024-03-01\",\"intervals\":5,\"mode\":\"recurring\","
+static const char RECURRING[] = "{\"kind\":\"retention\",\"period\":\"day\",\"first_interval\":\"2024-03-01\","
+    "\"intervals\":5,\"mode\":\"recurring\","
     "\"start_event\":{\"name\":\"open\"},\"return_event\":{\"name\":\"open\"}}";
-static const char FIRST_TIME[] = "{\"kind\":\"retention\",\"period\":\"day\",\"first_interval\":\"2024-03-01\",\"intervals\":5,\"mode\":\"first_time\","
+static const char FIRST_TIME[] = "{\"kind\":\"retention\",\"period\":\"day\",\"first_interval\":\"2024-03-01\","
+    "\"intervals\":5,\"mode\":\"first_time\","
     "\"start_event\":{\"name\":\"open\"},\"return_event\":{\"name\":\"open\"}}";
-static const char TREND[] = "{\"kind\":\"trend\",\"period\":\"day\",\"event\":{\"name\":\"open\"},\"from\":\"2024-03-01\",\"to\":\"2024-03-06\"}";
+static const char TREND[] = "{\"kind\":\"trend\",\"period\":\"day\",\"event\":{\"name\":\"open\"},"
+    "\"from\":\"2024-03-01\",\"to\":\"2024-03-06\"}";
 static void worked_answers(Cx *cx, Rig *r)
 {
     Answer a;

@@ -1,4 +1,5 @@
-/* The definitions of retention held to worked cases, to identities that hold for any events, and to a real event log whose every
+/* The definitions of retention held to worked cases, to identities that hold for any events, and to a real event
+ * log whose every
  * cell is also computed in plain SQL. */
 #include "base/csv.h"
 #include "base/limits.h"
@@ -89,7 +90,8 @@ static void run_case(Cx *cx, Str text)
     add_case_events(cx, &r, json_get(c, S("events")));
     for (int i = 0; i < 2; i++) {
         ok(ask_state(cx, r.s, question_of(cx, query), &a));
-        expect_rows(&a, json_get(c, S("expected")), rolling);        /* "on or after" is not asked here: its cohorts are the same */
+        /* "on or after" is not asked here: its cohorts are the same */
+        expect_rows(&a, json_get(c, S("expected")), rolling);
         ok(i == 0 ? rig_flush(cx, &r) : ST_OK);
     }
     rig_done(&r);
@@ -100,7 +102,8 @@ TEST(the_reference_cases_of_retention_come_out)
     Str all;
     ok(fs_read_all(cx, fs_posix(), test_shared("stats/retention-analytics.md"), 1 << 20, &all));
     for (size_t i = 0; i < COUNT(ids); i++) {
-        const char *p = strstr(all.p, ids[i]), *from = p ? strstr(p, "```json\n") : NULL, *end = from ? strstr(from + 8, "```") : NULL;
+        const char *p = strstr(all.p, ids[i]), *from = p ? strstr(p, "```json\n") : NULL, *end = from ?
+            strstr(from + 8, "```") : NULL;
         assert_non_null(end);
         run_case(cx, (Str){ from + 8, (size_t)(end - from - 8) });
     }
@@ -134,7 +137,8 @@ TEST(whose_day_it_is_decides)
     add_at(cx, &r, 1, "2024-03-01T15:59:59.999Z");         /* 1 March, 23:59:59.999 in Shanghai */
     add_at(cx, &r, 1, "2024-03-01T16:00:00Z");             /* 2 March there */
     EXPECT("\"period\":\"day\",\"first_interval\":\"2024-03-01\",\"intervals\":2,\"timezone\":\"UTC\"", 1, 0, 0);
-    EXPECT("\"period\":\"day\",\"first_interval\":\"2024-03-01\",\"intervals\":2,\"timezone\":\"Asia/Shanghai\"", 1, 1, 1);
+    EXPECT("\"period\":\"day\",\"first_interval\":\"2024-03-01\",\"intervals\":2,\"timezone\":\"Asia/Shanghai\"", 1, 1,
+        1);
     rig_done(&r);
 }
 TEST(days_of_23_and_25_hours_are_one_day)
@@ -144,10 +148,12 @@ TEST(days_of_23_and_25_hours_are_one_day)
     add_at(cx, &r, 1, "2024-03-10T05:00:00Z");             /* New York: midnight of the day that loses an hour */
     add_at(cx, &r, 1, "2024-03-11T03:59:59Z");             /* its last second, 23 h later */
     add_at(cx, &r, 1, "2024-03-11T04:00:00Z");             /* the next day */
-    EXPECT("\"period\":\"day\",\"first_interval\":\"2024-03-10\",\"intervals\":2,\"timezone\":\"America/New_York\"", 1, 1, 1);
+    EXPECT("\"period\":\"day\",\"first_interval\":\"2024-03-10\",\"intervals\":2,\"timezone\":\"America/New_York\"", 1,
+        1, 1);
     add_at(cx, &r, 2, "2024-11-03T04:00:00Z");             /* the day of 25 h */
     add_at(cx, &r, 2, "2024-11-04T04:59:59Z");
-    EXPECT("\"period\":\"day\",\"first_interval\":\"2024-11-03\",\"intervals\":2,\"timezone\":\"America/New_York\"", 1, 0, 0);
+    EXPECT("\"period\":\"day\",\"first_interval\":\"2024-11-03\",\"intervals\":2,\"timezone\":\"America/New_York\"", 1,
+        0, 0);
     rig_done(&r);
 }
 TEST(weeks_begin_when_asked_and_months_are_of_the_calendar)
@@ -156,11 +162,14 @@ TEST(weeks_begin_when_asked_and_months_are_of_the_calendar)
     rig_open(cx, &r, test_dir());
     add_at(cx, &r, 1, "2024-03-03T12:00:00Z");             /* a Sunday */
     add_at(cx, &r, 1, "2024-03-04T12:00:00Z");
-    EXPECT("\"period\":\"week\",\"first_interval\":\"2024-03-03\",\"intervals\":2,\"week_start\":\"sunday\",\"timezone\":\"UTC\"", 1, 0, 0);
-    EXPECT("\"period\":\"week\",\"first_interval\":\"2024-03-03\",\"intervals\":2,\"week_start\":\"monday\",\"timezone\":\"UTC\"", 1, 1, 1);
+    EXPECT("\"period\":\"week\",\"first_interval\":\"2024-03-03\",\"intervals\":2,\"week_start\":\"sunday\","
+        "\"timezone\":\"UTC\"", 1, 0, 0);
+    EXPECT("\"period\":\"week\",\"first_interval\":\"2024-03-03\",\"intervals\":2,\"week_start\":\"monday\","
+        "\"timezone\":\"UTC\"", 1, 1, 1);
     add_at(cx, &r, 2, "2024-01-31T23:59:59Z");
     add_at(cx, &r, 2, "2024-02-29T23:59:59Z");
-    EXPECT("\"period\":\"month\",\"first_interval\":\"2024-01-15\",\"intervals\":3,\"timezone\":\"UTC\"", 1, 1, 0, 1, 0, 1);
+    EXPECT("\"period\":\"month\",\"first_interval\":\"2024-01-15\",\"intervals\":3,\"timezone\":\"UTC\"", 1, 1, 0, 1,
+        0, 1);
     rig_done(&r);
 }
 
@@ -174,12 +183,14 @@ static uint64_t rnd(uint64_t below)
 }
 static Entry random_open(void)
 {
-    Entry e = { .kind = ENTRY_EVENT, .event = { .source = 1, .actor = rig_key(rnd(25)), .name = rnd(2) ? S("open") : S("buy") } };
+    Entry e = { .kind = ENTRY_EVENT, .event = { .source = 1, .actor = rig_key(rnd(25)), .name = rnd(2) ?
+        S("open") : S("buy") } };
     e.event.time = INT64_C(1704067200000) + (int64_t)rnd(12 * 24) * 3600000;
     e.event.received = e.event.time;
     return e;
 }
-static const char EITHER[] = "{\"kind\":\"retention\",\"period\":\"day\",\"first_interval\":\"2024-01-02\",\"intervals\":8,\"mode\":\"%s\","
+static const char EITHER[] = "{\"kind\":\"retention\",\"period\":\"day\",\"first_interval\":\"2024-01-02\","
+    "\"intervals\":8,\"mode\":\"%s\","
     "\"timezone\":\"UTC\",\"start_event\":{\"name\":\"open\"},\"return_event\":{\"name\":\"buy\"}}";
 static Answer either(Cx *cx, State *s, const char *mode)
 {
@@ -210,14 +221,16 @@ TEST(retention_keeps_its_identities)
         for (int i = 0; i < N; i++) e[i] = random_open();
         rig_append(cx, &r, e, N);
         for (int i = N; i-- > 0;) rig_append(cx, &back, &e[i], 1);
-        Answer rec = either(cx, r.s, "recurring"), first = either(cx, r.s, "first_time"), turned = either(cx, back.s, "recurring");
+        Answer rec = either(cx, r.s, "recurring"), first = either(cx, r.s, "first_time"),
+            turned = either(cx, back.s, "recurring");
         same_answer(&rec, &turned);                        /* the order of input does not matter */
         int64_t newcomers = 0;
         for (size_t i = 0, at = 0; i < rec.n; at += rec.n - i++) {
             newcomers += first.values[at];
             for (size_t k = 0; k < rec.n - i; k++) {
                 assert_true(rec.values[at + k] <= rec.values[at]);
-                assert_true(first.values[at + k] <= rec.values[at + k]);       /* the newcomers of a day are among its people */
+                /* the newcomers of a day are among its people */
+                assert_true(first.values[at + k] <= rec.values[at + k]);
             }
         }
         assert_true(newcomers <= first.people);            /* rows of first_time are disjoint */
@@ -268,7 +281,15 @@ TEST(joining_two_people_gives_the_union_at_once_and_undoing_gives_both_back)
 /* ---- a real log: through the whole store, every cell against SQL ---- */
 
 
-typedef struct Load { Events *e; sqlite3 *db; sqlite3_stmt *insert; Entry entries[500]; Prop props[500][3]; size_t n; int64_t rows; } Load;
+typedef struct Load {
+    Events  *e;
+    sqlite3 *db;
+    sqlite3_stmt *insert;
+    Entry    entries[500];
+    Prop     props[500][3];
+    size_t   n;
+    int64_t  rows;
+} Load;
 static void sql_run(sqlite3 *db, const char *sql)
 {
     char *why = NULL;
@@ -288,7 +309,8 @@ static void take_row(Load *l, const CsvRow *row)
     assert_int_equal(row->n, 8);
     if (!str_i64(row->cells[0], &seconds)) return;         /* the heading */
     Prop *p = l->props[l->n];
-    Entry e = { .kind = ENTRY_EVENT, .event = { .source = 1, .trust = TRUST_SECRET, .flags = EVENT_IMPORT, .actor = user_key(row->cells[3]),
+    Entry e = { .kind = ENTRY_EVENT, .event = { .source = 1, .trust = TRUST_SECRET, .flags = EVENT_IMPORT,
+        .actor = user_key(row->cells[3]),
         .name = row->cells[1], .time = seconds * 1000, .received = INT64_C(1700000000000), .props = p, .n_props = 3 } };
     p[0] = (Prop){ .name = S("content"), .kind = PROP_STR, .s = row->cells[2] };
     p[1] = (Prop){ .name = S("country"), .kind = row->cells[7].n ? PROP_STR : PROP_NULL, .s = row->cells[7] };
@@ -337,12 +359,14 @@ static int cell(void *arg, int n, char **values, char **names)
     assert_true(str_i64(str_z(values[2]), &cells[at]));
     return 0;
 }
-typedef struct Table { const char *period, *first, *number; int n; } Table;     /* number: of a second t's period, as SQL */
+/* number: of a second t's period, as SQL */
+typedef struct Table { const char *period, *first, *number; int n; } Table;
 static Answer table_asked(Cx *cx, Load *l, const Table *t, const char *mode, const char *name)
 {
     char text[600];
     Answer a;
-    snprintf(text, sizeof text, "{\"kind\":\"retention\",\"period\":\"%s\",\"first_interval\":\"%s\",\"intervals\":%d,\"mode\":\"%s\",\"timezone\":\"UTC\","
+    snprintf(text, sizeof text, "{\"kind\":\"retention\",\"period\":\"%s\",\"first_interval\":\"%s\","
+        "\"intervals\":%d,\"mode\":\"%s\",\"timezone\":\"UTC\","
         "\"start_event\":{\"name\":\"VIEW\"},\"return_event\":{%s}}", t->period, t->first, t->n, mode, name);
     ok(ask_run(cx, l->e, str_z(text), &a));
     return a;
@@ -357,11 +381,13 @@ static void check_table(Cx *cx, Load *l, const Table *t, bool first_time, bool l
     cells[0] = t->n;
     snprintf(sql, sizeof sql, "CREATE TEMP TABLE s AS SELECT DISTINCT person, %s AS i FROM ev WHERE name = 'VIEW' %s;"
         "CREATE TEMP TABLE r AS SELECT DISTINCT person, %s AS i FROM ev %s; CREATE INDEX rp ON r (person)", t->number,
-        first_time ? "AND NOT EXISTS (SELECT 1 FROM ev b WHERE b.person = ev.person AND b.name = 'VIEW' AND b.t < ev.t)" : "", t->number,
+        first_time ? "AND NOT EXISTS (SELECT 1 FROM ev b WHERE b.person = ev.person AND b.name = 'VIEW' AND b.t < "
+            "ev.t)" : "", t->number,
         like ? "WHERE name = 'LIKE'" : "");
     sql_run(l->db, sql);
     snprintf(sql, sizeof sql, "SELECT i, 0, count(*) FROM s WHERE i >= 0 AND i < %d GROUP BY i UNION ALL "
-        "SELECT s.i, r.i - s.i, count(*) FROM s JOIN r USING (person) WHERE r.i > s.i AND s.i >= 0 AND r.i < %d GROUP BY s.i, r.i", t->n, t->n);
+        "SELECT s.i, r.i - s.i, count(*) FROM s JOIN r USING (person) WHERE r.i > s.i AND s.i >= 0 AND r.i < %d "
+        "GROUP BY s.i, r.i", t->n, t->n);
     if (sqlite3_exec(l->db, sql, cell, cells, &why) != SQLITE_OK) print_error("%s\n", why);
     assert_null(why);
     sql_run(l->db, "DROP TABLE s; DROP TABLE r");
@@ -375,19 +401,22 @@ static void check_table(Cx *cx, Load *l, const Table *t, bool first_time, bool l
 static const Table TABLES[] = {
     { "day", "2016-03-14", "(t / 86400 - 16874)", 180 }, { "day", "2016-09-01", "(t / 86400 - 17045)", 180 },
     { "week", "2016-03-14", "((t / 86400 - 16874) / 7)", 51 },
-    { "month", "2016-03-01", "(strftime('%Y', t, 'unixepoch') * 12 + strftime('%m', t, 'unixepoch') - 2016 * 12 - 3)", 12 },
+    { "month", "2016-03-01", "(strftime('%Y', t, 'unixepoch') * 12 + strftime('%m', t, 'unixepoch') - 2016 * 12 - 3)",
+        12 },
 };
 static void published_figures(Cx *cx, Load *l)
 {
     static const int64_t active[] = { 209, 835, 886, 992, 1070, 930, 869, 747, 606, 539, 654, 723 };
     static const int64_t new_people[] = { 209, 659, 276, 230, 173, 81, 84, 49, 31, 31, 26, 46 };
     Answer a;
-    ok(ask_run(cx, l->e, S("{\"kind\":\"trend\",\"period\":\"month\",\"measure\":\"people\",\"event\":{},\"from\":\"2016-03-01\",\"to\":\"2017-03-01\","
+    ok(ask_run(cx, l->e, S("{\"kind\":\"trend\",\"period\":\"month\",\"measure\":\"people\",\"event\":{},"
+        "\"from\":\"2016-03-01\",\"to\":\"2017-03-01\","
         "\"timezone\":\"UTC\"}"), &a));
     assert_int_equal(a.people, 1895);
     assert_int_equal(a.events_read, 72312);
     for (size_t i = 0; i < 12; i++) assert_int_equal(a.values[i], active[i]);
-    ok(ask_run(cx, l->e, S("{\"kind\":\"retention\",\"period\":\"month\",\"mode\":\"first_time\",\"first_interval\":\"2016-03-01\",\"intervals\":12,"
+    ok(ask_run(cx, l->e, S("{\"kind\":\"retention\",\"period\":\"month\",\"mode\":\"first_time\","
+        "\"first_interval\":\"2016-03-01\",\"intervals\":12,"
         "\"timezone\":\"UTC\",\"start_event\":{},\"return_event\":{}}"), &a));
     for (size_t i = 0, at = 0; i < 12; at += 12 - i++) assert_int_equal(a.values[at], new_people[i]);
 }
@@ -400,7 +429,8 @@ static void published_returns(Cx *cx, Load *l)
     for (size_t f = 0; f < COUNT(firsts); f++) {
         char text[400];
         Answer a;
-        snprintf(text, sizeof text, "{\"kind\":\"retention\",\"period\":\"day\",\"mode\":\"first_time\",\"first_interval\":\"%s\",\"intervals\":180,"
+        snprintf(text, sizeof text, "{\"kind\":\"retention\",\"period\":\"day\",\"mode\":\"first_time\","
+            "\"first_interval\":\"%s\",\"intervals\":180,"
             "\"timezone\":\"UTC\",\"start_event\":{},\"return_event\":{}}", firsts[f]);
         ok(ask_run(cx, l->e, str_z(text), &a));
         for (size_t i = 0, at = 0; i < 150; at += 180 - i++)
@@ -414,9 +444,12 @@ static void filtered_count(Cx *cx, Load *l)
 {
     sqlite3_stmt *s;
     Answer a;
-    ok(ask_run(cx, l->e, S("{\"kind\":\"trend\",\"period\":\"month\",\"event\":{\"name\":\"VIEW\"},\"from\":\"2016-03-01\",\"to\":\"2017-03-01\","
-        "\"timezone\":\"UTC\",\"filter\":[{\"prop\":\"country\",\"op\":\"is\",\"value\":\"BR\"},{\"prop\":\"agent\",\"op\":\"contains\",\"value\":\"Mac\"}]}"), &a));
-    assert_int_equal(sqlite3_prepare_v2(l->db, "SELECT count(*) FROM ev WHERE name = 'VIEW' AND country = 'BR'", -1, &s, NULL), SQLITE_OK);
+    ok(ask_run(cx, l->e, S("{\"kind\":\"trend\",\"period\":\"month\",\"event\":{\"name\":\"VIEW\"},"
+        "\"from\":\"2016-03-01\",\"to\":\"2017-03-01\","
+        "\"timezone\":\"UTC\",\"filter\":[{\"prop\":\"country\",\"op\":\"is\",\"value\":\"BR\"},"
+        "{\"prop\":\"agent\",\"op\":\"contains\",\"value\":\"Mac\"}]}"), &a));
+    assert_int_equal(sqlite3_prepare_v2(l->db, "SELECT count(*) FROM ev WHERE name = 'VIEW' AND country = 'BR'", -1,
+        &s, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_step(s), SQLITE_ROW);
     assert_true(a.events_read > 0 && a.events_read < sqlite3_column_int64(s, 0));
     sqlite3_finalize(s);
@@ -440,7 +473,8 @@ TEST(a_year_of_a_real_product_agrees_with_sql_in_every_cell)
     ok(events_stats(cx, l.e, &st));
     assert_int_equal(st.events, 72312);
     assert_int_equal(st.people, 1895);
-    printf("  %lld segments, %.2f bytes an event\n", (long long)st.segments, (double)st.segment_bytes / (double)st.events);
+    printf("  %lld segments, %.2f bytes an event\n", (long long)st.segments,
+        (double)st.segment_bytes / (double)st.events);
     published_figures(cx, &l);
     published_returns(cx, &l);
     filtered_count(cx, &l);

@@ -41,7 +41,8 @@ static void lanes_put(const uint32_t *v, unsigned w, uint32_t *to)
         unsigned word = k * w / 32, shift = k * w % 32;
         for (unsigned lane = 0; lane < LANES; lane++) to[word * LANES + lane] |= v[k * LANES + lane] << shift;
         if (shift + w <= 32) continue;
-        for (unsigned lane = 0; lane < LANES; lane++) to[(word + 1) * LANES + lane] |= v[k * LANES + lane] >> (32 - shift);
+        for (unsigned lane = 0; lane < LANES; lane++)
+            to[(word + 1) * LANES + lane] |= v[k * LANES + lane] >> (32 - shift);
     }
 }
 static void lanes_get(const uint32_t *from, unsigned w, uint32_t *v)
@@ -315,7 +316,8 @@ Status column_get_texts(Cx *cx, Str *bytes, size_t n, size_t max, Str *ret, char
     if (!lengths) return fail(cx, ST_NO_MEM, "texts: %zu lengths", n);
     Status st = column_get(bytes, n, lengths) ? texts_plain(cx, bytes, max, &plain, &size)
                                               : fail(cx, ST_IO, "texts: damaged lengths");
-    if (st == ST_OK && !texts_cut(plain, size, lengths, n, ret)) st = fail(cx, ST_IO, "texts: lengths and bytes differ");
+    if (st == ST_OK && !texts_cut(plain, size, lengths, n, ret))
+        st = fail(cx, ST_IO, "texts: lengths and bytes differ");
     mem_free(lengths);
     if (st == ST_OK) *ret_heap = plain;
     else mem_free(plain);

@@ -68,7 +68,8 @@ static Status add_row(Cx *cx, SegmentWriter *w, Cx *scratch, const Row *r)
     return segment_add(cx, w, segment_root(r->key), r->actor, &e.event);
 }
 /* The rows of one month, into a segment that is opened again at once: a commit must not fail. */
-static Status write_month(Cx *cx, State *s, const SegmentPlan *plan, Cx *scratch, const Row *rows, size_t n, Segment **ret)
+static Status write_month(Cx *cx, State *s, const SegmentPlan *plan, Cx *scratch, const Row *rows, size_t n,
+    Segment **ret)
 {
     SegmentWriter *w;
     ManifestSegment info;
@@ -97,7 +98,8 @@ static Status write_months(Cx *cx, State *s, const Row *rows, SegmentSet *set)
     for (size_t i = 0, end; st == ST_OK && i < t->n; i = end) {
         Segment *seg;
         end = month_end(rows, t->n, i);
-        SegmentPlan plan = { .id = s->change.next_id++, .log_pos = t->start, .month = rows[i].month, .moves = t->people->moves };
+        SegmentPlan plan = { .id = s->change.next_id++, .log_pos = t->start, .month = rows[i].month,
+            .moves = t->people->moves };
         st = write_month(cx, s, &plan, &scratch, rows + i, end - i, &seg);
         if (st == ST_OK) state_set_add(set, seg);
     }
@@ -189,7 +191,8 @@ void state_commit(Cx *cx, State *s, const Manifest *m)
     state_set_done(cx, before);
     pthread_mutex_unlock(&s->lock);
 }
-/* The files stay: a manifest that failed half-way may name them. Their numbers are not used again, so that the next start
+/* The files stay: a manifest that failed half-way may name them. Their numbers are not used again, so that the
+ * next start
  * after a flush that worked tidies them away. */
 void state_abandon(Cx *cx, State *s)
 {

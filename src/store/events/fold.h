@@ -20,7 +20,8 @@ enum { FOLD_START = 1, FOLD_RETURN = 2 };                  /* retention's codes 
 /* values: n. Events; people with an event in the period. */
 void fold_trend_count(Fold *, const int64_t *times, const uint8_t *codes, size_t n);
 void fold_trend_people(Fold *, const int64_t *times, const uint8_t *codes, size_t n);
-/* values: n + (n - 1) + ... + 1, row after row. Column 0 of row i: people with a start in period i (of first_time: whose first
+/* values: n + (n - 1) + ... + 1, row after row. Column 0 of row i: people with a start in period i (of first_time:
+ * whose first
  * start over all times is there); column k: those of them with a return in period i + k. */
 void fold_retention(Fold *, const int64_t *times, const uint8_t *codes, size_t n);
 /* The period that holds t, looking from period i on (times ascend); n: past the end. t is not before the grid. */

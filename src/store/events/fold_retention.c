@@ -15,7 +15,8 @@ static size_t next_mark(const Marks *m, size_t i, size_t n)
     }
     return n;
 }
-static int64_t *row_of(Fold *f, size_t i) { return f->values + i * f->grid->n - i * (i - 1) / 2; }   /* rows have n, n - 1 ... columns */
+/* rows have n, n - 1 ... columns */
+static int64_t *row_of(Fold *f, size_t i) { return f->values + i * f->grid->n - i * (i - 1) / 2; }
 static void add_row(Fold *f, size_t i, const Marks *back)
 {
     int64_t *row = row_of(f, i);

@@ -174,7 +174,8 @@ static Status load_link(Cx *cx, Joins *j, Str *s)
 {
     uint64_t id, time;
     uint32_t anon, user, state;
-    if (!column_get_u64(s, &id) || !column_get_u64(s, &time) || !column_get_u32(s, &anon) || !column_get_u32(s, &user) ||
+    if (!column_get_u64(s, &id) || !column_get_u64(s, &time) || !column_get_u32(s, &anon) ||
+        !column_get_u32(s, &user) ||
         !column_get_u32(s, &state) || anon >= UINT32_MAX - 1 || user >= UINT32_MAX - 1) return damaged(cx);
     TRY(marks_reach(cx, j, anon > user ? anon : user));
     TRY(links_reach(cx, j));
@@ -196,8 +197,10 @@ Status joins_load(Cx *cx, Joins *j, Str file)
     uint64_t n_links, refused, check;
     Str s = file, end = { file.p + file.n - 8, 8 };
     if (file.n < 48 || !column_get_u64(&end, &check) || check != XXH3_64bits(file.p, file.n - 8)) return damaged(cx);
-    if (!column_get_u32(&s, &magic) || magic != MAP_MAGIC || !column_get_u32(&s, &n_marks) || !column_get_u64(&s, &n_links) ||
-        !column_get_u64(&s, &j->moves) || !column_get_u64(&s, &j->changes) || !column_get_u64(&s, &refused)) return damaged(cx);
+    if (!column_get_u32(&s, &magic) || magic != MAP_MAGIC || !column_get_u32(&s, &n_marks) ||
+        !column_get_u64(&s, &n_links) ||
+        !column_get_u64(&s, &j->moves) || !column_get_u64(&s, &j->changes) ||
+            !column_get_u64(&s, &refused)) return damaged(cx);
     j->refused = (int64_t)refused;
     TRY(load_marks(cx, j, &s, n_marks));
     for (uint64_t i = 0; i < n_links; i++) TRY(load_link(cx, j, &s));

@@ -1,9 +1,11 @@
 #include "store/events/scan_in.h"
 #include "store/events/state_in.h"
 
-enum { MERGE_AT = 4, MERGE_GROWTH = 2 };                   /* so many files; an older one joins when it is at most so many times the newer */
+/* so many files; an older one joins when it is at most so many times the newer */
+enum { MERGE_AT = 4, MERGE_GROWTH = 2 };
 
-/* The newest files of a month that are worth one: from the end of the log backwards, as long as each older one is not much
+/* The newest files of a month that are worth one: from the end of the log backwards, as long as each older one is
+ * not much
  * bigger than all newer together. Each event is rewritten about log(size) times. Damaged files stay as they are. */
 static size_t worth(const SegmentSet *set, size_t first, size_t end)
 {
@@ -52,7 +54,8 @@ static Status inputs(Cx *cx, State *s, Snapshot *all, size_t *ret_first, size_t 
 }
 static Status write_merged(Cx *cx, State *s, const Snapshot *in, Segment **ret)
 {
-    SegmentPlan plan = { .id = s->change.next_id++, .log_pos = in->set->segs[0]->log_pos, .month = in->set->segs[0]->info.month,
+    SegmentPlan plan = { .id = s->change.next_id++, .log_pos = in->set->segs[0]->log_pos,
+        .month = in->set->segs[0]->info.month,
         .level = 1, .moves = in->people->moves };
     SegmentWriter *w;
     ManifestSegment info;
@@ -63,7 +66,8 @@ static Status write_merged(Cx *cx, State *s, const Snapshot *in, Segment **ret)
     if (st == ST_OK) st = segment_end(cx, w, &info);
     segment_drop(cx, w);
     TRY(st);
-    if (info.events != events) return fail(cx, ST_BUG, "merge: %lld events in, %lld out", (long long)events, (long long)info.events);
+    if (info.events != events)
+        return fail(cx, ST_BUG, "merge: %lld events in, %lld out", (long long)events, (long long)info.events);
     TRY(segment_open(cx, s->fs, s->dir, &info, ret));
     if (!(*ret)->damaged) return ST_OK;
     segment_done(cx, *ret);

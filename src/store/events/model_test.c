@@ -1,4 +1,5 @@
-/* The engine against the same questions in plain SQL over the same random events: several sources, equal times, late events,
+/* The engine against the same questions in plain SQL over the same random events: several sources, equal times,
+ * late events,
  * properties of changing kinds, joins, undos, flags, with flushes, merges and restarts at random moments. */
 #include "base/limits.h"
 #include "store/events/person.h"
@@ -55,8 +56,10 @@ static void model_join(World *w, int64_t id, int anon, int user, int trust)
 {
     int of_user = 0;
     if (anon == user || parent_of(w, anon) == user) return;
-    for (int i = 0; i < w->n_joins; i++) of_user += w->joins[i].stands && w->joins[i].user == user && w->joins[i].trust < 2;
-    bool may = parent_of(w, anon) < 0 && root_of(w, user) != anon && (trust >= 2 || (!w->user[anon] && of_user < JOINS_PUBLIC_MAX));
+    for (int i = 0; i < w->n_joins; i++)
+        of_user += w->joins[i].stands && w->joins[i].user == user && w->joins[i].trust < 2;
+    bool may = parent_of(w, anon) < 0 && root_of(w, user) != anon &&
+        (trust >= 2 || (!w->user[anon] && of_user < JOINS_PUBLIC_MAX));
     w->user[user] = true;
     if (!may) return;
     assert_true(w->n_joins < JOINS);
@@ -70,7 +73,8 @@ static void write_people(World *w)
     for (int a = 0; a < ACTORS; a++) {
         uint8_t flags = 0;
         for (int b = 0; b < ACTORS; b++) if (root_of(w, b) == root_of(w, a)) flags |= w->flags[b];
-        snprintf(sql, sizeof sql, "INSERT INTO person VALUES (%d, %d, %d)", a, root_of(w, a), (flags & SCAN_LEFT_OUT) != 0);
+        snprintf(sql, sizeof sql, "INSERT INTO person VALUES (%d, %d, %d)", a, root_of(w, a),
+            (flags & SCAN_LEFT_OUT) != 0);
         sql_run(w, sql);
     }
 }
@@ -145,7 +149,8 @@ static Entry random_event(World *w, Prop *props)
     Entry e = { .kind = ENTRY_EVENT };
     int actor = (int)rnd(w, ACTORS);
     char sql[300];
-    e.event = (Event){ .source = (uint16_t)(1 + rnd(w, 3)), .trust = (uint8_t)rnd(w, 4), .actor = rig_key((uint64_t)actor),
+    e.event = (Event){ .source = (uint16_t)(1 + rnd(w, 3)), .trust = (uint8_t)rnd(w, 4),
+        .actor = rig_key((uint64_t)actor),
         .name = str_z(NAMES[rnd(w, COUNT(NAMES))]), .time = random_time(w), .props = props };
     e.event.received = e.event.time + (int64_t)rnd(w, 100000);
     if (rnd(w, 15) == 0) e.event.flags = (uint8_t)(1 << rnd(w, 4));
@@ -157,7 +162,8 @@ static Entry random_event(World *w, Prop *props)
         e.event.n_props++;
     }
     snprintf(sql, sizeof sql, "INSERT INTO event VALUES (%lld, %d, '%.*s', %lld, %d)", (long long)w->seq, actor,
-        (int)e.event.name.n, e.event.name.p, (long long)e.event.time, (e.event.flags & (EVENT_SERVICE | EVENT_TEST | EVENT_BOT)) != 0);
+        (int)e.event.name.n, e.event.name.p, (long long)e.event.time,
+            (e.event.flags & (EVENT_SERVICE | EVENT_TEST | EVENT_BOT)) != 0);
     sql_run(w, sql);
     return e;
 }
@@ -175,7 +181,8 @@ static Entry random_other(World *w)
         return e;
     case 1:
         e.kind = ENTRY_FLAG;
-        e.flag = (Flag){ .actor = rig_key((uint64_t)a), .set = (uint8_t)(1 << rnd(w, 5)), .clear = (uint8_t)(31 & ~(1 << rnd(w, 5))) };
+        e.flag = (Flag){ .actor = rig_key((uint64_t)a), .set = (uint8_t)(1 << rnd(w, 5)),
+            .clear = (uint8_t)(31 & ~(1 << rnd(w, 5))) };
         w->flags[a] = (uint8_t)((w->flags[a] | e.flag.set) & ~e.flag.clear);
         return e;
     default:
@@ -202,7 +209,8 @@ static void some_entries(Cx *cx, World *w, int n)
 
 /* ---- random questions, in both languages ---- */
 
-typedef struct Asked { char json[TEXT], where[TEXT], label[200]; bool trend, people, first_time; int intervals; const char *unit; int step; char from[40], to[80]; } Asked;
+typedef struct Asked { char json[TEXT], where[TEXT], label[200]; bool trend, people,
+    first_time; int intervals; const char *unit; int step; char from[40], to[80]; } Asked;
 static void add(char *to, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static void add(char *to, const char *fmt, ...)
 {
@@ -224,8 +232,10 @@ static void value_text(World *w, bool text_only, char json[100], char sql[100], 
         snprintf(sql, 100, "'%s'", i < (int)COUNT(PLANS) ? PLANS[i] : CITIES[i - (int)COUNT(PLANS)]);
         return;
     case 2: snprintf(json, 100, "%s", rnd(w, 2) ? "19.99" : "1"); snprintf(sql, 100, "%s", json); *kind = "num"; return;
-    case 3: snprintf(json, 100, "%s", rnd(w, 2) ? "9007199254740993" : "-5"); snprintf(sql, 100, "%s", json); *kind = "num"; return;
-    default: i = (int)rnd(w, 2); snprintf(json, 100, "%s", i ? "true" : "false"); snprintf(sql, 100, "%d", i); *kind = "bool"; return;
+    case 3: snprintf(json, 100, "%s", rnd(w, 2) ? "9007199254740993" : "-5"); snprintf(sql, 100, "%s", json); *kind =
+        "num"; return;
+    default: i = (int)rnd(w, 2); snprintf(json, 100, "%s", i ? "true" : "false"); snprintf(sql, 100, "%d", i); *kind =
+        "bool"; return;
     }
 }
 static void random_filter(World *w, char *json, char *where)
@@ -239,8 +249,11 @@ static void random_filter(World *w, char *json, char *where)
     add(json, "{\"prop\":\"%s\",\"op\":\"%s\"", prop, ops[op]);
     if (op < 7) add(json, ",\"value\":%s", value);
     add(json, "}");
-    add(where, " AND %s EXISTS (SELECT 1 FROM prop p WHERE p.seq = e.seq AND p.name = '%s'", op == 1 || op == 8 ? "NOT" : "", prop);
-    if (op == 2) add(where, " AND ((p.kind = 'str' AND instr(p.value, %s) > 0) OR (p.kind = 'str' AND %s = '') OR (p.kind = 'item' AND p.value = %s))", sql, sql, sql);
+    add(where, " AND %s EXISTS (SELECT 1 FROM prop p WHERE p.seq = e.seq AND p.name = '%s'", op == 1 || op == 8 ?
+        "NOT" : "", prop);
+    if (op == 2)
+        add(where, " AND ((p.kind = 'str' AND instr(p.value, %s) > 0) OR (p.kind = 'str' AND %s = '') OR (p.kind = "
+            "'item' AND p.value = %s))", sql, sql, sql);
     else if (op < 7) add(where, " AND p.kind = '%s' AND p.value %s %s", kind, signs[op], sql);
     add(where, ")");
 }
@@ -255,7 +268,8 @@ static void random_matcher(World *w, char *json, char *where)
     if (rnd(w, 3) == 0) {
         value_text(w, false, value, sql, &kind);
         add(json, "%s\"props\":{\"%s\":%s}", name < COUNT(NAMES) ? "," : "", prop, value);
-        add(where, " AND EXISTS (SELECT 1 FROM prop p WHERE p.seq = e.seq AND p.name = '%s' AND p.kind = '%s' AND p.value = %s)", prop, kind, sql);
+        add(where, " AND EXISTS (SELECT 1 FROM prop p WHERE p.seq = e.seq AND p.name = '%s' AND p.kind = '%s' AND "
+            "p.value = %s)", prop, kind, sql);
     }
     add(json, "}");
     add(where, ")");
@@ -272,10 +286,14 @@ static void axis(World *w, Asked *q)
     q->step = p == 2 ? 7 : 1;
     if (p == 0) snprintf(q->label, sizeof q->label, "strftime('%%Y-%%m-%%d %%H:00:00', %s)", local);
     if (p == 1) snprintf(q->label, sizeof q->label, "strftime('%%Y-%%m-%%d 00:00:00', %s)", local);
-    if (p == 2) snprintf(q->label, sizeof q->label, "strftime('%%Y-%%m-%%d 00:00:00', %s, '%s', '-6 days')", local, sunday ? "weekday 6" : "weekday 0");
+    if (p == 2)
+        snprintf(q->label, sizeof q->label, "strftime('%%Y-%%m-%%d 00:00:00', %s, '%s', '-6 days')", local, sunday ?
+            "weekday 6" : "weekday 0");
     if (p == 3) snprintf(q->label, sizeof q->label, "strftime('%%Y-%%m-01 00:00:00', %s)", local);
-    add(q->json, "\"period\":\"%s\",\"timezone\":\"%s\",\"week_start\":\"%s\"", periods[p], china ? "Asia/Shanghai" : "UTC", sunday ? "sunday" : "monday");
-    snprintf(q->from, sizeof q->from, "20%02d-%02d-%02d", rnd(w, 4) ? 24 : 23, rnd(w, 2) ? 1 : 12, (int)(1 + rnd(w, 28)));
+    add(q->json, "\"period\":\"%s\",\"timezone\":\"%s\",\"week_start\":\"%s\"", periods[p], china ?
+        "Asia/Shanghai" : "UTC", sunday ? "sunday" : "monday");
+    snprintf(q->from, sizeof q->from, "20%02d-%02d-%02d", rnd(w, 4) ? 24 : 23, rnd(w, 2) ? 1 : 12,
+        (int)(1 + rnd(w, 28)));
 }
 static void filters(World *w, Asked *q)
 {
@@ -300,12 +318,15 @@ static void sql_cells(World *w, const char *sql, int64_t *ret, size_t n)
     assert_null(why);
     assert_int_equal(next - ret, n);
 }
-static const char CHOSEN[] = "CREATE TEMP TABLE chosen AS SELECT p.root, e.time, p.out, %s AS label, %s AS start, %s AS back "
+static const char CHOSEN[] = "CREATE TEMP TABLE chosen AS SELECT p.root, e.time, p.out, %s AS label, %s AS start, "
+    "%s AS back "
     "FROM event e JOIN person p ON p.actor = e.actor WHERE NOT e.hidden %s";
 static void same_values(const Asked *q, const Answer *a, const int64_t *want, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (a->values[i] != want[i]) print_error("%s\nwhere %s\nvalue %zu of %zu: %lld, SQL says %lld\n", q->json, q->where, i, n, (long long)a->values[i], (long long)want[i]);
+        if (a->values[i] != want[i])
+            print_error("%s\nwhere %s\nvalue %zu of %zu: %lld, SQL says %lld\n", q->json, q->where, i, n,
+                (long long)a->values[i], (long long)want[i]);
         assert_int_equal(a->values[i], want[i]);
     }
 }
@@ -347,7 +368,8 @@ static void ask_trend(Cx *cx, World *w)
     snprintf(q.to, sizeof q.to, "%.7s-%02dT%02d:30", q.from, 28, (int)rnd(w, 24));
     if (strcmp(q.from, q.to) >= 0) return;
     if (strstr(q.json, "hour")) snprintf(q.to, sizeof q.to, "%sT23:10", q.from);
-    add(q.json, ",\"measure\":\"%s\",\"from\":\"%s\",\"to\":\"%s\",\"event\":", q.people ? "people" : "count", q.from, q.to);
+    add(q.json, ",\"measure\":\"%s\",\"from\":\"%s\",\"to\":\"%s\",\"event\":", q.people ? "people" : "count", q.from,
+        q.to);
     random_matcher(w, q.json, match);
     filters(w, &q);
     add(q.json, "}");
@@ -359,7 +381,8 @@ static void ask_trend(Cx *cx, World *w)
     sql_run(w, sql);
     local_text(&a, first);
     grid_table(w, &q, first, a.n);
-    snprintf(sql, sizeof sql, "SELECT count(%s) FROM grid g LEFT JOIN chosen c ON c.label = g.label AND start AND NOT out AND %s GROUP BY g.i ORDER BY g.i",
+    snprintf(sql, sizeof sql, "SELECT count(%s) FROM grid g LEFT JOIN chosen c ON c.label = g.label AND start AND "
+        "NOT out AND %s GROUP BY g.i ORDER BY g.i",
         q.people ? "DISTINCT root" : "root", range);
     sql_cells(w, sql, want, a.n);
     same_values(&q, &a, want, a.n);
@@ -376,7 +399,8 @@ static void ask_retention(Cx *cx, World *w)
     axis(w, &q);
     q.first_time = rnd(w, 2);
     q.intervals = (int)(1 + rnd(w, MOST));
-    add(q.json, ",\"mode\":\"%s\",\"first_interval\":\"%s\",\"intervals\":%d,\"start_event\":", q.first_time ? "first_time" : "recurring", q.from, q.intervals);
+    add(q.json, ",\"mode\":\"%s\",\"first_interval\":\"%s\",\"intervals\":%d,\"start_event\":", q.first_time ?
+        "first_time" : "recurring", q.from, q.intervals);
     random_matcher(w, q.json, start);
     add(q.json, ",\"return_event\":");
     random_matcher(w, q.json, back);
@@ -389,11 +413,14 @@ static void ask_retention(Cx *cx, World *w)
     local_text(&a, first);
     grid_table(w, &q, first, a.n);
     snprintf(sql, sizeof sql, q.first_time
-        ? "CREATE TEMP TABLE s AS SELECT DISTINCT root, g.i FROM chosen c JOIN grid g USING (label) WHERE start AND NOT out AND time = "
+        ? "CREATE TEMP TABLE s AS SELECT DISTINCT root, g.i FROM chosen c JOIN grid g USING (label) WHERE start "
+            "AND NOT out AND time = "
           "(SELECT min(d.time) FROM chosen d WHERE d.start AND d.root = c.root)"
-        : "CREATE TEMP TABLE s AS SELECT DISTINCT root, g.i FROM chosen c JOIN grid g USING (label) WHERE start AND NOT out");
+        : "CREATE TEMP TABLE s AS SELECT DISTINCT root, g.i FROM chosen c JOIN grid g USING (label) WHERE start "
+            "AND NOT out");
     sql_run(w, sql);
-    sql_run(w, "CREATE TEMP TABLE r AS SELECT DISTINCT root, g.i FROM chosen c JOIN grid g USING (label) WHERE back AND NOT out");
+    sql_run(w, "CREATE TEMP TABLE r AS SELECT DISTINCT root, g.i FROM chosen c JOIN grid g USING (label) WHERE "
+        "back AND NOT out");
     sql_cells(w, "SELECT CASE b.i - a.i WHEN 0 THEN (SELECT count(*) FROM s WHERE s.i = a.i) "
         "ELSE (SELECT count(*) FROM s JOIN r USING (root) WHERE s.i = a.i AND r.i = b.i) END "
         "FROM grid a JOIN grid b ON b.i >= a.i ORDER BY a.i, b.i", want, a.n * (a.n + 1) / 2);
@@ -420,7 +447,8 @@ static Str event_text(Cx *cx, int64_t root, const Event *e)
     Buf b = buf_new(cx->arena, 1 << 16);
     for (size_t i = 0; i < e->n_props; i++) if (e->props[i].kind != PROP_NULL) props[n++] = e->props[i];
     if (n) qsort(props, n, sizeof *props, by_name);
-    buf_i64(&b, root), buf_addz(&b, " "), buf_add(&b, e->name), buf_addz(&b, " "), buf_i64(&b, e->time), buf_addz(&b, " ");
+    buf_i64(&b, root), buf_addz(&b, " "), buf_add(&b, e->name), buf_addz(&b, " "), buf_i64(&b, e->time),
+        buf_addz(&b, " ");
     buf_i64(&b, e->source), buf_addz(&b, "/"), buf_i64(&b, e->trust), buf_addz(&b, "/"), buf_i64(&b, e->flags);
     buf_hex(&b, (Str){ (const char *)&e->actor, sizeof e->actor });
     for (size_t i = 0; i < n; i++) {
@@ -429,7 +457,8 @@ static Str event_text(Cx *cx, int64_t root, const Event *e)
         if (props[i].kind == PROP_INT) buf_i64(&b, props[i].i);
         if (props[i].kind == PROP_DOUBLE) buf_hex(&b, (Str){ (const char *)&props[i].d, 8 });
         if (props[i].kind == PROP_STR) buf_add(&b, props[i].s);
-        for (size_t k = 0; props[i].kind == PROP_LIST && k < props[i].list.n; k++) buf_add(&b, props[i].list.p[k]), buf_addz(&b, ",");
+        for (size_t k = 0; props[i].kind == PROP_LIST && k < props[i].list.n; k++)
+            buf_add(&b, props[i].list.p[k]), buf_addz(&b, ",");
     }
     assert_false(b.bad);
     return buf_str(&b);
@@ -495,7 +524,8 @@ static void timelines_agree(Cx *cx, World *w)
         assert_int_equal(n, 0);
         return;
     }
-    snprintf(sql, sizeof sql, "SELECT time FROM event e JOIN person p USING (actor) WHERE root = %d AND time < %lld ORDER BY time DESC LIMIT 5", root_of(w, a), (long long)before);
+    snprintf(sql, sizeof sql, "SELECT time FROM event e JOIN person p USING (actor) WHERE root = %d AND time < "
+        "%lld ORDER BY time DESC LIMIT 5", root_of(w, a), (long long)before);
     sql_cells(w, sql, want, n);
     for (size_t i = 0; i < n; i++) assert_int_equal(got[i].time, want[i]);
 }

@@ -58,7 +58,8 @@ Status person_actors(Cx *cx, State *s, Hash128 root, const Hash128 **ret, size_t
 /* ---- timeline ---- */
 
 /* The newest events so far, newest first. */
-typedef struct Timeline { Event *p; size_t n, limit; int64_t before; uint32_t root; const Snapshot *snap; Cx *cx; } Timeline;
+typedef struct Timeline { Event *p; size_t n,
+    limit; int64_t before; uint32_t root; const Snapshot *snap; Cx *cx; } Timeline;
 static bool room_for(const Timeline *t, int64_t time)
 {
     return time < t->before && (t->n < t->limit || time > t->p[t->n - 1].time);
@@ -147,7 +148,8 @@ static Status from_key(Timeline *t, Segment *s, Block *b, uint32_t key)
     }
     return ST_OK;
 }
-/* Under whom the person's events may stand: whoever was ever joined to one of its actors, directly or through others. */
+/* Under whom the person's events may stand: whoever was ever joined to one of its actors, directly or through
+ * others. */
 static Status keys_of(Cx *cx, const PeopleView *v, uint32_t root, uint32_t **ret, size_t *ret_n)
 {
     uint32_t *all;
@@ -181,10 +183,12 @@ static Status timeline(Cx *cx, Timeline *t, Block *b)
     TRY(from_tail(t, 0));
     for (size_t i = t->snap->set->n; i-- > 0;) {
         Segment *s = t->snap->set->segs[i];
-        if (s->damaged || s->info.first >= t->before || (t->n == t->limit && s->info.last <= t->p[t->n - 1].time)) continue;
+        if (s->damaged || s->info.first >= t->before || (t->n == t->limit && s->info.last <= t->p[t->n - 1].time))
+            continue;
         for (size_t k = 0; k < n; k++) {
             Status st = from_key(t, s, b, segment_key(keys[k]));
-            if (st != ST_OK && !(st == ST_IO && s->damaged)) return st;        /* damage is told by the stats and by answers */
+            /* damage is told by the stats and by answers */
+            if (st != ST_OK && !(st == ST_IO && s->damaged)) return st;
         }
     }
     return ST_OK;
@@ -194,7 +198,8 @@ Status person_timeline(Cx *cx, State *s, Hash128 root, int64_t before, size_t li
     Snapshot snap;
     Block b = { 0 };
     TRY(snapshot_take(cx, s, &snap));
-    Timeline t = { .limit = limit, .before = before, .snap = &snap, .cx = cx, .p = ARENA_MANY(cx->arena, Event, limit + 1) };
+    Timeline t = { .limit = limit, .before = before, .snap = &snap, .cx = cx, .p = ARENA_MANY(cx->arena, Event,
+        limit + 1) };
     Status st = t.p ? ST_OK : fail(cx, ST_NO_MEM, "person: %zu events", limit);
     bool known = limit && snapshot_actor(&snap, root, &t.root) && !(joins_flags(snap.people, t.root) & PERSON_ERASED);
     if (st == ST_OK && known) st = timeline(cx, &t, &b);

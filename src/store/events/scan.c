@@ -160,7 +160,8 @@ static Status scan_once(Cx *cx, const Snapshot *snap, const ScanPlan *plan, Fold
     Worker workers[THREADS] = { { 0 } };
     int n = threads_for(snap, plan);
     ScanInput in;
-    SourcePlan all = { .sel = plan->sel, .people = snap->people, .from = plan->from, .to = plan->to, .key_last = UINT32_MAX };
+    SourcePlan all = { .sel = plan->sel, .people = snap->people, .from = plan->from, .to = plan->to,
+        .key_last = UINT32_MAX };
     TRY(scan_input(cx, snap, &all, false, &in));
     Status st = ST_OK;
     for (int i = 0; i < n; i++) {

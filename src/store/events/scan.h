@@ -14,11 +14,13 @@ typedef struct ScanPlan {
     int64_t count_from;          /* events and people are counted from here on */
     int     threads;             /* 0: by the number of events */
 } ScanPlan;
-typedef struct ScanCount { int64_t events, people, left_out; } ScanCount;    /* left_out: people with chosen events whose flags hide them */
+/* left_out: people with chosen events whose flags hide them */
+typedef struct ScanCount { int64_t events, people, left_out; } ScanCount;
 /* fold.values are added to. Memory: heap, given back. */
 Status scan_fold(Cx *, const Snapshot *, const ScanPlan *, Fold *, ScanCount *ret) MUST_USE;
 
-/* Whole events, person after person in the order of keys; NOT_FOUND from each stops. Erased people are skipped when hide_erased is
+/* Whole events, person after person in the order of keys; NOT_FOUND from each stops. Erased people are skipped
+ * when hide_erased is
  * set. Slices live during the call. */
 typedef Status ScanRow(Cx *, void *arg, uint32_t root, uint32_t actor, const Event *);
 Status scan_rows(Cx *, const Snapshot *, int64_t from, int64_t to, bool hide_erased, ScanRow *, void *arg) MUST_USE;

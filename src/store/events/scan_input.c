@@ -52,7 +52,8 @@ static Status tail_rows(Cx *cx, const Snapshot *snap, int which, const SourcePla
             if (st != ST_OK) return fail(cx, st, "tail: %s", t->scratch.why.log);
             if (!code) continue;
             uint32_t key = segment_key(joins_root(plan->people, r->actor));
-            TRY(row_add(cx, ret, &(Row){ .time = r->time, .at = r->at, .key = key, .size = r->size, .actor = r->actor, .code = code }));
+            TRY(row_add(cx, ret, &(Row){ .time = r->time, .at = r->at, .key = key, .size = r->size, .actor = r->actor,
+                .code = code }));
         }
     return ST_OK;
 }
@@ -68,7 +69,15 @@ static Status tail_input(Cx *cx, const Snapshot *snap, const SourcePlan *plan, S
 
 /* ---- moved people ---- */
 
-typedef struct Aside { ScanRows *rows; bool whole; BlockEvents events; Block *of; uint32_t index; const Snapshot *snap; Cx scratch; } Aside;
+typedef struct Aside {
+    ScanRows *rows;
+    bool      whole;
+    BlockEvents events;          /* of block `index` of `of` */
+    Block    *of;
+    uint32_t  index;
+    const Snapshot *snap;
+    Cx        scratch;
+} Aside;
 static char *aside_room(ScanRows *r, size_t n)
 {
     if (!r->bytes || r->bytes->n - r->bytes_used < n) {

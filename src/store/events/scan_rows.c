@@ -21,7 +21,8 @@ static Stream *least(const RowScan *r)
     Stream *ret = NULL;
     for (Stream *t = r->streams; t < r->streams + r->n; t++) {
         if (t->s->done) continue;
-        if (!ret || t->s->key < ret->s->key || (t->s->key == ret->s->key && t->s->time[t->at] < ret->s->time[ret->at])) ret = t;
+        if (!ret || t->s->key < ret->s->key || (t->s->key == ret->s->key && t->s->time[t->at] < ret->s->time[ret->at]))
+            ret = t;
     }
     return ret;
 }
@@ -62,7 +63,8 @@ static Status walk(Cx *cx, RowScan *r, bool hide_erased, ScanRow *each, void *ar
 }
 static Status over_sources(Cx *cx, const Snapshot *snap, ScanSources *all, bool hide_erased, ScanRow *each, void *arg)
 {
-    RowScan r = { .snap = snap, .n = all->n, .streams = mem_get(all->n * sizeof *r.streams), .scratch = { .arena = arena_new(8 << 20) } };
+    RowScan r = { .snap = snap, .n = all->n, .streams = mem_get(all->n * sizeof *r.streams),
+        .scratch = { .arena = arena_new(8 << 20) } };
     Status st = r.streams && r.scratch.arena ? ST_OK : fail(cx, ST_NO_MEM, "scan: streams");
     for (size_t i = 0; st == ST_OK && i < all->n; i++) r.streams[i].s = &all->p[i];
     if (st == ST_OK) st = walk(cx, &r, hide_erased, each, arg);

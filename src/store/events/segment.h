@@ -2,7 +2,8 @@
  *
  * Drawn in docs/storage-segments.md. The person of a row is the root its actor had when the file was written; the actor
  * is kept beside it, so that joins and undos since then can be followed. Blocks of about 16k events are cut between
- * people (a person past the cap goes on in the next). Every column of a block, the dictionaries, the directory and the header
+ * people (a person past the cap goes on in the next). Every column of a block, the dictionaries, the directory and
+ * the header
  * carry a checksum; reading checks each before use, and bounds inside even then: damage is IO and marks the segment,
  * never a crash. Numbers of people are turned into sort keys that put people of one lane (number mod 16) side by side.
  * Message ids, the client's clocks, sealed bytes and explicit nulls are not kept; received is kept to the second. */
@@ -26,7 +27,8 @@ typedef struct SegmentWriter SegmentWriter;
 Status segment_begin(Cx *, Fs, const char *dir, const SegmentPlan *, SegmentWriter **ret) MUST_USE;
 /* In order of (segment_key(person), time, log). Memory: one block and the dictionaries, within fixed budgets. */
 Status segment_add(Cx *, SegmentWriter *, uint32_t person, uint32_t actor, const Event *) MUST_USE;
-Status segment_end(Cx *, SegmentWriter *, ManifestSegment *ret) MUST_USE;      /* written and synced, not its directory entry */
+/* written and synced, not its directory entry */
+Status segment_end(Cx *, SegmentWriter *, ManifestSegment *ret) MUST_USE;
 void   segment_drop(Cx *, SegmentWriter *);               /* frees; a file not ended goes. NULL is fine */
 Status segment_name(Cx *, const char *dir, int64_t id, const char **ret) MUST_USE;
 
@@ -55,12 +57,14 @@ typedef struct Segment {
     pthread_mutex_t lock;
     char    *names_heap, *props_heap;
 } Segment;
-/* Damage, a foreign or a missing file give a Segment with .damaged set and no blocks; only NO_MEM fails. One reference. */
+/* Damage, a foreign or a missing file give a Segment with .damaged set and no blocks; only NO_MEM fails. One
+ * reference. */
 Status   segment_open(Cx *, Fs, const char *dir, const ManifestSegment *, Segment **ret) MUST_USE;
 Segment *segment_ref(Segment *);
 void     segment_done(Cx *, Segment *);                   /* NULL is fine */
 bool     segment_prop(const Segment *, Str name, uint32_t *ret);
-Status   segment_dict(Cx *, Segment *, uint32_t prop, const Str **ret, size_t *ret_n) MUST_USE;   /* lives as long as the segment */
+/* lives as long as the segment */
+Status   segment_dict(Cx *, Segment *, uint32_t prop, const Str **ret, size_t *ret_n) MUST_USE;
 
 /* One property of a block, decoded: kind and value of each event; 0 (PROP_NULL) where it has none.
  * value: 0/1, the int64, the double's bits, a text's code, or the number of a list. */
@@ -74,7 +78,10 @@ typedef struct BlockProp {
     const Str *dict;
     size_t    n_dict;
 } BlockProp;
-static inline Str segment_text(const BlockProp *p, uint64_t code) { return code < p->n_local ? p->local[code] : p->dict[code - p->n_local]; }
+static inline Str segment_text(const BlockProp *p, uint64_t code)
+{
+    return code < p->n_local ? p->local[code] : p->dict[code - p->n_local];
+}
 
 /* One block, decoded column by column as asked; its arrays are reused from block to block. */
 typedef struct Block {

@@ -17,7 +17,10 @@ static bool check_is(Str s, uint64_t check)
     return XXH3_64bits(s.p, s.n) == check;
 #endif
 }
-static Status broken(Cx *cx, const Segment *s, const char *what) { return fail(cx, ST_IO, "%s: %s is damaged", s->name, what); }
+static Status broken(Cx *cx, const Segment *s, const char *what)
+{
+    return fail(cx, ST_IO, "%s: %s is damaged", s->name, what);
+}
 
 int32_t segment_month(int64_t time)
 {
@@ -83,7 +86,8 @@ static Status get_origins(Cx *cx, Segment *s, Str *dir)
 {
     uint64_t *v = NULL;
     Status st = get_set(cx, s, dir, &v, &s->n_origins);
-    if (st == ST_OK && !(s->origins = mem_get(s->n_origins * sizeof *s->origins))) st = fail(cx, ST_NO_MEM, "segment: origins");
+    if (st == ST_OK && !(s->origins = mem_get(s->n_origins * sizeof *s->origins)))
+        st = fail(cx, ST_NO_MEM, "segment: origins");
     for (uint32_t i = 0; st == ST_OK && i < s->n_origins; i++)
         s->origins[i] = (Origin){ (uint16_t)(v[i] >> 16), (uint8_t)(v[i] >> 8), (uint8_t)v[i] };
     mem_free(v);
@@ -99,7 +103,8 @@ static Status get_dicts(Cx *cx, Segment *s, Str *dir, uint64_t *v)
     GET_FIELD(dir, v, s->dicts, s->n_props, length, uint64_t);
     GET_FIELD(dir, v, s->dicts, s->n_props, check, uint64_t);
     for (uint32_t i = 0; i < s->n_props; i++)
-        if (s->dicts[i].at > s->map.n || s->dicts[i].length > s->map.n - s->dicts[i].at || s->dicts[i].n > SEGMENT_DICT_MAX)
+        if (s->dicts[i].at > s->map.n || s->dicts[i].length > s->map.n - s->dicts[i].at ||
+            s->dicts[i].n > SEGMENT_DICT_MAX)
             return broken(cx, s, "the directory");
     return ST_OK;
 }
@@ -118,7 +123,8 @@ static Status get_blocks(Cx *cx, Segment *s, Str *dir, uint64_t *v, uint32_t n)
     for (uint32_t i = 0; i < n; i++) {
         const BlockInfo *b = &s->blocks[i];
         if (b->at > s->map.n || b->length > s->map.n - b->at || b->head > b->length || b->head % sizeof(ColumnInfo) ||
-            b->n == 0 || b->n > SEGMENT_BLOCK_MAX || b->n_people == 0 || b->n_people > b->n || b->first_key > b->last_key ||
+            b->n == 0 || b->n > SEGMENT_BLOCK_MAX || b->n_people == 0 || b->n_people > b->n ||
+                b->first_key > b->last_key ||
             (i && b->first_key < b[-1].last_key))
             return broken(cx, s, "the directory");
     }
@@ -152,7 +158,8 @@ static Status load(Cx *cx, Segment *s)
     if (n < sizeof h) return broken(cx, s, "the header");
     memcpy(&h, p, sizeof h);
     if (memcmp(h.magic, SEGMENT_MAGIC, sizeof h.magic) != 0 || h.version != SEGMENT_VERSION ||
-        !check_is((Str){ p, offsetof(SegmentHead, check) }, h.check) || !check_is((Str){ p, offsetof(SegmentHead, check) }, s->info.check))
+        !check_is((Str){ p, offsetof(SegmentHead, check) }, h.check) ||
+            !check_is((Str){ p, offsetof(SegmentHead, check) }, s->info.check))
         return broken(cx, s, "the header");
     if (h.dir_at > n || h.dir_length > n - h.dir_at || h.n_blocks > n / sizeof(ColumnInfo) ||
         !check_is((Str){ s->map.p + h.dir_at, h.dir_length }, h.dir_check)) return broken(cx, s, "the directory");
@@ -303,7 +310,8 @@ static Status read_people(Cx *cx, Block *b, const BlockInfo *info)
     b->first = room(b, ROOM_FIRST, (b->n_people + 1) * sizeof *b->first);
     if (!b->key || !b->first) return fail(cx, ST_NO_MEM, "segment: people");
     TRY(needed(cx, b, COLUMN_PEOPLE, &s));
-    if (!column_get32(&s, b->n_people, b->key) || !column_get32(&s, b->n_people, b->first)) return broken(cx, b->seg, "people");
+    if (!column_get32(&s, b->n_people, b->key) || !column_get32(&s, b->n_people, b->first))
+        return broken(cx, b->seg, "people");
     uint64_t key = 0, at = 0;
     for (uint32_t i = 0; i < b->n_people; i++) {
         uint32_t count = b->first[i];
@@ -353,7 +361,8 @@ static Status read_times(Cx *cx, Block *b, const BlockInfo *info)
         return broken(cx, b->seg, "times");
     Runs r = { .length = length, .start = start, .delta = delta, .n_runs = total, .n_deltas = n_deltas };
     for (uint32_t p = 0; p < b->n_people; p++)
-        if (!person_times(&r, per[p], info->min, b->time + b->first[p], b->first[p + 1] - b->first[p])) return broken(cx, b->seg, "times");
+        if (!person_times(&r, per[p], info->min, b->time + b->first[p], b->first[p + 1] - b->first[p]))
+            return broken(cx, b->seg, "times");
     return times_sane(b, info) ? ST_OK : broken(cx, b->seg, "times");
 }
 static Status read_actors(Cx *cx, Block *b)
@@ -366,7 +375,8 @@ static Status read_actors(Cx *cx, Block *b)
     if (!column_get(&s, b->n, v)) return broken(cx, b->seg, "actors");
     for (uint32_t p = 0; p < b->n_people; p++) {
         uint64_t root = segment_root(b->key[p]);
-        for (uint32_t i = b->first[p]; i < b->first[p + 1]; i++) b->actor[i] = (uint32_t)(root + (uint64_t)column_zagzig(v[i]));
+        for (uint32_t i = b->first[p]; i < b->first[p + 1]; i++)
+            b->actor[i] = (uint32_t)(root + (uint64_t)column_zagzig(v[i]));
     }
     return ST_OK;
 }

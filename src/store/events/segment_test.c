@@ -10,8 +10,10 @@ static Entry some_event(int i, Prop *props)
 {
     static const char *const names[] = { "open", "买", "x" };
     static const Str tags[] = { S_INIT("a"), S_INIT("标签") };
-    Entry e = { .kind = ENTRY_EVENT, .event = { .source = (uint16_t)(1 + i % 2), .trust = TRUST_SECRET, .actor = rig_key((uint64_t)(i * 7 % 13)),
-        .name = str_z(names[i % 3]), .time = INT64_C(1704067200000) + (int64_t)(i * 7919 % 500) * 20000000, .n_props = 5, .props = props } };
+    Entry e = { .kind = ENTRY_EVENT, .event = { .source = (uint16_t)(1 + i % 2), .trust = TRUST_SECRET,
+        .actor = rig_key((uint64_t)(i * 7 % 13)),
+        .name = str_z(names[i % 3]), .time = INT64_C(1704067200000) + (int64_t)(i * 7919 % 500) * 20000000,
+            .n_props = 5, .props = props } };
     static char longs[16][400];
     memset(longs[i % 16], 'a' + i % 2, sizeof longs[0]);
     e.event.received = e.event.time + i;
@@ -32,11 +34,13 @@ static void add_events(Cx *cx, Rig *r, int from, int n)
         rig_append(cx, r, &e, 1);
     }
 }
-static const char QUESTION[] = "{\"kind\":\"trend\",\"period\":\"month\",\"measure\":\"people\",\"event\":{\"name\":\"open\"},"
+static const char QUESTION[] = "{\"kind\":\"trend\",\"period\":\"month\",\"measure\":\"people\","
+    "\"event\":{\"name\":\"open\"},"
     "\"from\":\"2023-12-01\",\"to\":\"2024-06-01\",\"filter\":[{\"prop\":\"plan\",\"op\":\"is\",\"value\":\"free\"},"
     "{\"prop\":\"n\",\"op\":\"ge\",\"value\":3},{\"prop\":\"price\",\"op\":\"lt\",\"value\":1000},"
     "{\"prop\":\"tags\",\"op\":\"is_not\",\"value\":\"a\"},{\"prop\":\"text\",\"op\":\"contains\",\"value\":\"aa\"}]}";
-static const char COUNT_ALL[] = "{\"kind\":\"trend\",\"period\":\"month\",\"event\":{},\"from\":\"2023-12-01\",\"to\":\"2024-06-01\"}";
+static const char COUNT_ALL[] = "{\"kind\":\"trend\",\"period\":\"month\",\"event\":{},\"from\":\"2023-12-01\","
+    "\"to\":\"2024-06-01\"}";
 
 /* ---- damage ---- */
 
@@ -169,7 +173,8 @@ TEST(lost_actor_keys_are_told_and_a_lost_map_refuses_to_start)
     const char *dir = test_dir();
     rig_open(cx, &r, dir);
     add_events(cx, &r, 0, 50);
-    Entry join = { .kind = ENTRY_JOIN, .join = { .id = 1, .anon = rig_key(1), .user = rig_key(2), .trust = TRUST_SECRET } };
+    Entry join = { .kind = ENTRY_JOIN, .join = { .id = 1, .anon = rig_key(1), .user = rig_key(2),
+        .trust = TRUST_SECRET } };
     rig_append(cx, &r, &join, 1);
     ok(rig_flush(cx, &r));
     snprintf(path, sizeof path, "%s/actors", dir);
@@ -206,12 +211,14 @@ TEST(a_person_may_fill_several_blocks)
     size_t n;
     rig_open(cx, &r, test_dir());
     for (int i = 0; i < N; i++) {
-        e[i % CHUNK] = (Entry){ .kind = ENTRY_EVENT, .event = { .source = 1, .actor = rig_key(i % 10 ? 1 : (uint64_t)(2 + i % 90)), .name = S("open"),
+        e[i % CHUNK] = (Entry){ .kind = ENTRY_EVENT,
+            .event = { .source = 1, .actor = rig_key(i % 10 ? 1 : (uint64_t)(2 + i % 90)), .name = S("open"),
             .time = INT64_C(1704067200000) + (int64_t)i * 1000 % 7200000, .received = INT64_C(1704067200000) } };
         if (i % CHUNK == CHUNK - 1) rig_append(cx, &r, e, CHUNK);
     }
     ok(rig_flush(cx, &r));
-    ok(ask_state(cx, r.s, str_z("{\"kind\":\"trend\",\"period\":\"hour\",\"event\":{},\"from\":\"2024-01-01\",\"to\":\"2024-01-01T02:00\"}"), &a));
+    ok(ask_state(cx, r.s, str_z("{\"kind\":\"trend\",\"period\":\"hour\",\"event\":{},\"from\":\"2024-01-01\","
+        "\"to\":\"2024-01-01T02:00\"}"), &a));
     assert_int_equal(a.events_read, N);
     assert_int_equal(a.people, 10);
     assert_int_equal(a.values[0] + a.values[1], N);
@@ -358,7 +365,7 @@ TEST(a_source_has_so_many_event_names_and_a_refused_batch_leaves_none)
     assert_int_equal(state_names(cx, r.s, two, 2), ST_LIMITED);
     assert_string_equal(cx->why.field, name[SOURCE_EVENT_NAMES + 1]);
     assert_int_equal(cx->why.msg, MSG_event_names);
-    ok(state_names(cx, r.s, two + 1, 1));                  /* the last that fits: of the refused batch nothing was kept */
+    ok(state_names(cx, r.s, two + 1, 1));   /* the last that fits: of the refused batch nothing was kept */
     assert_int_equal(state_names(cx, r.s, two, 1), ST_LIMITED);
     Entry known = named(1, name[0]), other = named(2, name[SOURCE_EVENT_NAMES]);
     ok(state_names(cx, r.s, &known, 1));

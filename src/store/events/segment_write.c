@@ -7,7 +7,7 @@
 #include <xxhash.h>
 
 enum { CELLS_MAX = 4 << 20, PAYLOAD_MAX = 8 << 20, BLOCK_BYTES_MAX = 256 << 20, DIR_BYTES_MAX = 512 << 20 };
-static const uint32_t LOCAL = 1U << 31;                    /* a text of the block, until its end says how many there are */
+static const uint32_t LOCAL = 1U << 31;   /* a text of the block, until its end says how many there are */
 
 typedef struct Codes { uint32_t *p; size_t n, cap; } Codes;
 /* One property of the block being filled: its events in order, then for lists their items. */
@@ -198,7 +198,8 @@ static Status prop_add(Cx *cx, SegmentWriter *w, uint16_t source, const Prop *p)
     uint64_t value = 0;
     TRY(build_for(cx, w, p->name, &b));
     TRY(use(cx, &w->prop_uses, (uint64_t)source << 32 | b->prop, &used));
-    if (p->kind == PROP_NULL || (b->n && b->row[b->n - 1] == w->n)) return ST_OK;     /* of two of a name the first counts */
+    /* of two of a name the first counts */
+    if (p->kind == PROP_NULL || (b->n && b->row[b->n - 1] == w->n)) return ST_OK;
     TRY(build_grow(cx, b));
     switch ((PropKind)p->kind) {
     case PROP_NULL:   break;
@@ -234,7 +235,8 @@ static unsigned best_width(const SegmentWriter *w, unsigned start_bits)
     size_t of_bits[65] = { 0 }, best = SIZE_MAX, small = 0, gaps = w->n - w->n_people;
     unsigned ret = 0;
     for (uint32_t p = 0, i = 0; p < w->n_people; i += w->count[p++])
-        for (uint32_t k = 1; k < w->count[p]; k++) of_bits[column_bits((uint64_t)w->time[i + k] - (uint64_t)w->time[i + k - 1])]++;
+        for (uint32_t k = 1; k < w->count[p]; k++)
+            of_bits[column_bits((uint64_t)w->time[i + k] - (uint64_t)w->time[i + k - 1])]++;
     for (unsigned bits = 0; bits <= 64; bits++) {
         small += of_bits[bits];
         size_t cost = small * bits + (gaps - small) * (start_bits + 4);
@@ -290,7 +292,8 @@ static void put_received(SegmentWriter *w, Buf *b)
 {
     size_t from = b->n, apart;
     buf_addc(b, RECEIVED_APART);
-    for (uint32_t i = 0; i < w->n; i++) w->scratch[i] = column_zigzag((int64_t)((uint64_t)w->got[i] - (uint64_t)w->time[i]) / 1000);
+    for (uint32_t i = 0; i < w->n; i++)
+        w->scratch[i] = column_zigzag((int64_t)((uint64_t)w->got[i] - (uint64_t)w->time[i]) / 1000);
     column_put(b, w->scratch, w->n);
     apart = b->n - from;
     if (b->bad) return;
@@ -371,7 +374,8 @@ static void put_prop(SegmentWriter *w, Buf *b, const Build *p)
 static void column_end(const Buf *b, ColumnInfo *c, uint32_t id, size_t from)
 {
     if (b->bad) return;
-    *c = (ColumnInfo){ .id = id, .at = (uint32_t)from, .length = (uint32_t)(b->n - from), .check = XXH3_64bits(b->p + from, b->n - from) };
+    *c = (ColumnInfo){ .id = id, .at = (uint32_t)from, .length = (uint32_t)(b->n - from),
+        .check = XXH3_64bits(b->p + from, b->n - from) };
 }
 static int by_prop(const void *a, const void *b)
 {
@@ -392,7 +396,8 @@ static Status block_write(Cx *cx, SegmentWriter *w, Buf *b)
 {
     BlockInfo *info = &w->blocks[w->n_blocks];
     size_t n_cols = 6 + w->n_builds, head = n_cols * sizeof(ColumnInfo);
-    *info = (BlockInfo){ .at = (uint64_t)w->at, .head = (uint32_t)head, .n = w->n, .n_people = w->n_people, .min = w->time[0],
+    *info = (BlockInfo){ .at = (uint64_t)w->at, .head = (uint32_t)head, .n = w->n, .n_people = w->n_people,
+        .min = w->time[0],
         .max = w->time[0], .first_key = w->key[0], .last_key = w->key[w->n_people - 1] };
     for (uint32_t i = 1; i < w->n; i++) {
         if (w->time[i] < info->min) info->min = w->time[i];
@@ -448,7 +453,8 @@ static Status block_end(Cx *cx, SegmentWriter *w)
 static bool block_full(const SegmentWriter *w, uint32_t key)
 {
     if (w->n == 0) return false;
-    if (w->n == SEGMENT_BLOCK_MAX || w->payload > PAYLOAD_MAX || ((size_t)w->n + 1) * w->n_builds > CELLS_MAX) return true;
+    if (w->n == SEGMENT_BLOCK_MAX || w->payload > PAYLOAD_MAX || ((size_t)w->n + 1) * w->n_builds > CELLS_MAX)
+        return true;
     return w->n >= SEGMENT_BLOCK && w->last_key != key;
 }
 Status segment_add(Cx *cx, SegmentWriter *w, uint32_t person, uint32_t actor, const Event *e)
@@ -479,7 +485,8 @@ static Status dict_write(Cx *cx, SegmentWriter *w, Dict *d, DictPlace *ret)
 {
     Buf b = buf_new(NULL, SEGMENT_TEXTS_MAX);
     if (d->n) column_put_texts(&b, d->texts, d->n);
-    *ret = (DictPlace){ .at = (uint64_t)w->at, .n = (uint32_t)d->n, .length = (uint32_t)b.n, .check = XXH3_64bits(b.p, b.n) };
+    *ret = (DictPlace){ .at = (uint64_t)w->at, .n = (uint32_t)d->n, .length = (uint32_t)b.n,
+        .check = XXH3_64bits(b.p, b.n) };
     Status st = b.bad ? fail(cx, ST_NO_MEM, "segment: a dictionary") : ST_OK;
     if (st == ST_OK && b.n) st = w->fs.ops->pwrite(cx, w->file, buf_str(&b), w->at);
     w->at += (int64_t)b.n;

@@ -51,13 +51,15 @@ bool selector_holds(const Pred *q, const Prop *p)
 
 Status selector_segment(Cx *cx, const Selector *sel, const Segment *s, SelectorSegment *ret)
 {
-    uint8_t *names = ARENA_MANY(cx->arena, uint8_t, s->n_names + 1), *origins = ARENA_MANY(cx->arena, uint8_t, s->n_origins + 1);
+    uint8_t *names = ARENA_MANY(cx->arena, uint8_t, s->n_names + 1), *origins = ARENA_MANY(cx->arena, uint8_t,
+        s->n_origins + 1);
     int64_t *props = ARENA_MANY(cx->arena, int64_t, sel->n_preds + 1);
     uint8_t any = 0;
     if (!names || !origins || !props) return fail(cx, ST_NO_MEM, "selector");
     for (uint32_t i = 0; i < s->n_names; i++) {
         for (size_t m = 0; m < sel->n_matchers; m++)
-            if (sel->matchers[m].any || str_eq(sel->matchers[m].name, s->names[i])) names[i] = (uint8_t)(names[i] | 1 << m);
+            if (sel->matchers[m].any || str_eq(sel->matchers[m].name, s->names[i]))
+                names[i] = (uint8_t)(names[i] | 1 << m);
         any |= names[i];
     }
     for (uint32_t i = 0; i < s->n_origins; i++) origins[i] = s->origins[i].flags & sel->hide ? 0 : UINT8_MAX;
@@ -146,7 +148,8 @@ static uint8_t code_of_props(const Selector *sel, const Event *e, uint8_t code)
     for (size_t k = 0; k < sel->n_preds && code; k++) {
         const Pred *q = &sel->preds[k];
         const Prop *p = NULL;
-        for (size_t i = 0; i < e->n_props && !p; i++) if (str_eq(e->props[i].name, q->prop) && e->props[i].kind != PROP_NULL) p = &e->props[i];
+        for (size_t i = 0; i < e->n_props && !p; i++)
+            if (str_eq(e->props[i].name, q->prop) && e->props[i].kind != PROP_NULL) p = &e->props[i];
         if ((code & q->bits) && !selector_holds(q, p)) code &= (uint8_t)~q->bits;
     }
     return code;

@@ -74,7 +74,8 @@ static Status rows_next(Cx *cx, Source *s)
 
 static bool wanted(const SourcePlan *plan, const BlockInfo *b)
 {
-    return b->last_key >= plan->key_first && b->first_key <= plan->key_last && b->max >= plan->from && b->min < plan->to;
+    return b->last_key >= plan->key_first && b->first_key <= plan->key_last && b->max >= plan->from &&
+        b->min < plan->to;
 }
 /* The next block with chosen events; NOT_FOUND: none. */
 static Status next_block(Cx *cx, Source *s)

@@ -1,6 +1,8 @@
-/* source: one sorted stream of people's chosen events: a segment, or rows sorted in memory (the tail, those moved aside).
+/* source: one sorted stream of people's chosen events: a segment, or rows sorted in memory (the tail, those moved
+ * aside).
  *
- * Each step gives one person's next span in time order. A person of a segment whose events now belong to somebody else gives
+ * Each step gives one person's next span in time order. A person of a segment whose events now belong to somebody
+ * else gives
  * only those that stay; source_moved() finds the others. */
 #ifndef LIUKE_SOURCE_H
 #define LIUKE_SOURCE_H

@@ -62,12 +62,14 @@ static Status open_map(Cx *cx, State *s)
     s->map_changes = joins_changes(s->joins);
     return st;
 }
-/* Without the map people would fall apart and the erased come back: that is not an answer with a gap but a wrong one. */
+/* Without the map people would fall apart and the erased come back: that is not an answer with a gap but a wrong
+ * one. */
 static Status need_map(Cx *cx, State *s)
 {
     Status st = open_map(cx, s);
     if (st == ST_NOT_FOUND || st == ST_IO)
-        return fail(cx, ST_IO, "%s/map-%lld (joins and flags of people) is missing or damaged: restore it from a backup", s->dir, (long long)s->map_id);
+        return fail(cx, ST_IO, "%s/map-%lld (joins and flags of people) is missing or damaged: restore it from a "
+            "backup", s->dir, (long long)s->map_id);
     return st;
 }
 static Status open_segments(Cx *cx, State *s, const Manifest *m)
@@ -201,7 +203,8 @@ size_t state_tail_bytes(const State *s) { return s->bytes; }
 static Status index_event(Cx *cx, State *s, const EntryHead *h, const char *at)
 {
     const Event *e = &h->event;
-    TailRow r = { .time = e->time, .at = at, .size = (uint32_t)h->size, .source = e->source, .trust = e->trust, .flags = e->flags };
+    TailRow r = { .time = e->time, .at = at, .size = (uint32_t)h->size, .source = e->source, .trust = e->trust,
+        .flags = e->flags };
     TRY(actors_number(cx, s->actors, e->actor, &r.actor));
     TRY(dict_add(cx, &s->names, e->name, &r.name));
     size_t had = s->cur->bytes;
@@ -310,11 +313,13 @@ static Status know_segment(Cx *cx, State *s, const Segment *seg)
 {
     for (uint32_t i = 0; i < seg->n_name_uses; i++) {
         uint32_t name = (uint32_t)seg->name_uses[i];
-        if (name < seg->n_names) TRY(names_know(cx, s->limits, NAME_EVENT, (uint16_t)(seg->name_uses[i] >> 32), seg->names[name]));
+        if (name < seg->n_names)
+            TRY(names_know(cx, s->limits, NAME_EVENT, (uint16_t)(seg->name_uses[i] >> 32), seg->names[name]));
     }
     for (uint32_t i = 0; i < seg->n_prop_uses; i++) {
         uint32_t prop = (uint32_t)seg->prop_uses[i];
-        if (prop < seg->n_props) TRY(names_know(cx, s->limits, NAME_PROP, (uint16_t)(seg->prop_uses[i] >> 32), seg->props[prop]));
+        if (prop < seg->n_props)
+            TRY(names_know(cx, s->limits, NAME_PROP, (uint16_t)(seg->prop_uses[i] >> 32), seg->props[prop]));
     }
     return ST_OK;
 }

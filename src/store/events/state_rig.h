@@ -82,5 +82,8 @@ static inline Status rig_merge(Cx *cx, Rig *r)
     rig_commit(cx, r, &next);
     return ST_OK;
 }
-static inline Hash128 rig_key(uint64_t i) { return (Hash128){ i * UINT64_C(0x9E3779B97F4A7C15) + 1, i ^ UINT64_C(0x123456789ABCDEF) }; }
+static inline Hash128 rig_key(uint64_t i)
+{
+    return (Hash128){ i * UINT64_C(0x9E3779B97F4A7C15) + 1, i ^ UINT64_C(0x123456789ABCDEF) };
+}
 #endif

@@ -1,6 +1,7 @@
 /* tail: the events that no segment holds yet, as the log wrote them, with an index of rows.
  *
- * Rows are only ever added behind what a reader has seen, in pages that never move: a reader keeps a reference and how many
+ * Rows are only ever added behind what a reader has seen, in pages that never move: a reader keeps a reference and
+ * how many
  * rows there were, and needs no lock. A flush takes a whole tail at once (what it needs besides is kept in it). */
 #ifndef LIUKE_TAIL_H
 #define LIUKE_TAIL_H
