@@ -158,6 +158,7 @@ static Status get_export(Cx *cx, const Req *rq, Res *rs)
     return st;
 }
 const Route export_routes[] = {
-    { "GET", "/api/1/export", get_export, .may = MAY_STAFF, .queue = Q_ASK, .doc = "every event as NDJSON, ?from= and ?to= in the product's zone" },
+    { "GET", "/api/1/export", get_export, .may = MAY_STAFF, .queue = Q_ASK, .doc = "every event as NDJSON, "
+                                                            "?from= and ?to= in the product's zone" },
 };
 const size_t export_routes_n = COUNT(export_routes);

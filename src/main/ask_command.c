@@ -21,7 +21,8 @@ static void period_text(const Shown *s, const JsonNode *start, char ret[32])
     (void)clock_parse(json_str_of(start), &ms);
     Civil c = zone_civil(s->zone, ms);
     int year = c.year % 10000, month = c.month % 100, day = c.day % 100;
-    if (str_is(s->period, "hour")) snprintf(ret, 32, "%04d-%02d-%02d %02d:%02d", year, month, day, c.hour % 100, c.minute % 100);
+    if (str_is(s->period, "hour")) snprintf(ret, 32, "%04d-%02d-%02d "
+                                                     "%02d:%02d", year, month, day, c.hour % 100, c.minute % 100);
     else if (str_is(s->period, "month")) snprintf(ret, 32, "%04d-%02d", year, month);
     else snprintf(ret, 32, "%04d-%02d-%02d", year, month, day);
 }
@@ -87,7 +88,8 @@ static Status answer_out(Cx *cx, const Config *c, Str body)
     else retention_out(&s);
     const JsonNode *missing = json_get(s.doc, S("missing")), *m = json_first(missing);
     for (uint32_t i = 0; m && i < missing->n; i++, m = json_next(m))
-        fprintf(stderr, cx->lang == LANG_ZH ? "liuke: 缺少损坏的文件 %.*s\n" : "liuke: without the damaged file %.*s\n", (int)m->s.n, m->s.p);
+        fprintf(stderr, cx->lang == LANG_ZH ? "liuke: 缺少损坏的文件 %.*s\n" : "liuke: without the damaged file "
+                                                            "%.*s\n", (int)m->s.n, m->s.p);
     return ST_OK;
 }
 int command_ask(Cx *cx, const Config *c)
@@ -96,7 +98,9 @@ int command_ask(Cx *cx, const Config *c)
     CallerReply rep;
 
     if (c->n_words != 2) {
-        fprintf(stderr, "liuke ask '{\"kind\":\"trend\",\"period\":\"day\",\"from\":\"2026-01-01\",\"to\":\"2026-02-01\"}' [--json|--csv]\n");
+        fprintf(stderr, "liuke ask "
+                        "'{\"kind\":\"trend\",\"period\":\"day\",\"from\":\"2026-01-01\",\"to\":\"2026-02-01\"}' "
+                        "[--json|--csv]\n");
         return 2;
     }
     if (caller_open(cx, c, &caller) != ST_OK) return command_complain(cx, cx->lang);

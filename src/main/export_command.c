@@ -39,7 +39,8 @@ static Status from_folder(Cx *cx, const Config *c, const App *app, FILE *to)
     if (st == ST_OK) st = time_option(cx, app, c->to, "to", INT64_MAX, &until);
     if (st == ST_OK) st = events_scan(cx, app->events, from, until, row, &x);
     arena_free(x.rows);
-    if (st == ST_OK) fprintf(stderr, cx->lang == LANG_ZH ? "导出 %lld 个事件\n" : "%lld events exported\n", (long long)x.n);
+    if (st == ST_OK) fprintf(stderr, cx->lang == LANG_ZH ? "导出 %lld 个事件\n" : "%lld events "
+                                                            "exported\n", (long long)x.n);
     return st;
 }
 static Status from_server(Cx *cx, const Config *c, Caller *caller, FILE *to)

@@ -58,7 +58,8 @@ static Sum feed(World *w, Str id, Str file, int64_t at, size_t most)
     w->cx = own;
     return s;
 }
-static const char deskdrop[] = "source=deskdrop&name=users.csv&format=csv&map=time%3Dtimestamp,event%3DeventType,user%3DpersonId";
+static const char deskdrop[] = "source=deskdrop&name=users.csv&format=csv&map=time%3Dtimestamp,"
+                               "event%3DeventType,user%3DpersonId";
 
 API(deskdrop_imports_every_event_once_and_again_brings_nothing)
 {
@@ -91,14 +92,16 @@ API(a_piece_sent_again_adds_nothing_and_one_from_elsewhere_is_told_where_to_go_o
     Str same = begin(w, "source=s&name=f.csv&format=csv&map=time%3Dt,event%3De,user%3Du", grown);
     assert_true(str_eq(same, id));
     assert_int_equal(feed(w, id, grown, (int64_t)file.n, 100).kept, 1);
-    call(w, .method = "POST", .path = "/api/1/imports?source=s&name=f.csv&format=csv&map=time%3Dt,event%3De,user%3Du", .raw = S("x,e,u\n1,2,3\n"), .staff = true);
+    call(w, .method = "POST", .path = "/api/1/imports?source=s&name=f.csv&format=csv&map=time%3Dt,event%3De,"
+                                      "user%3Du", .raw = S("x,e,u\n1,2,3\n"), .staff = true);
     expect(w, 409, "\"code\":\"import_changed\"");
     begin(w, "source=s&name=f.csv&format=csv&as_new=true&map=time%3Dt,event%3De,user%3Du", S("t,e,u\n1,2,3\n"));
     assert_int_equal(world_events(w), 4);
 }
 API(bad_rows_are_named_with_their_line_and_the_rest_is_kept)
 {
-    Str file = S("t,e,u,n\r\n2023-01-01,A,u1,1\r\nyesterday,A,u1,1\r\n2023-01-01,,u1,1\r\n2023-01-01,A,null,1\r\n2023-01-01,A,u1\r\n2999-01-01,A,u1,1\r\n"
+    Str file = S("t,e,u,n\r\n2023-01-01,A,u1,1\r\nyesterday,A,u1,1\r\n2023-01-01,,u1,1\r\n2023-01-01,A,null,"
+                 "1\r\n2023-01-01,A,u1\r\n2999-01-01,A,u1,1\r\n"
                  "2023-01-01,\"A \"\"B\"\"\",u1,\"1,5\"");
     Str id = begin(w, "source=s&name=f.csv&format=csv&map=time%3Dt,event%3De,user%3Du", file);
     Sum s = feed(w, id, file, 0, 100);
@@ -111,7 +114,8 @@ API(bad_rows_are_named_with_their_line_and_the_rest_is_kept)
 API(a_bad_map_says_which_part)
 {
     static const char *const bad[][3] = {
-        { "map=time%3Dt,event%3De", "bad_map", "user=" }, { "map=time%3Dt,event%3De,user%3Du,what%3Dx", "bad_map", "what=x" },
+        { "map=time%3Dt,event%3De", "bad_map", "user=" }, { "map=time%3Dt,event%3De,user%3Du,"
+                                                            "what%3Dx", "bad_map", "what=x" },
         { "map=", "bad_map", "time=" } };
     char path[200];
     for (size_t i = 0; i < COUNT(bad); i++) {
@@ -122,7 +126,8 @@ API(a_bad_map_says_which_part)
     }
     call(w, .method = "POST", .path = "/api/1/imports?source=s&name=f&format=xls&map=time%3Dt", .raw = S("t"), .staff = true);
     expect(w, 400, "bad_format");
-    call(w, .method = "POST", .path = "/api/1/imports?source=s&name=f&format=csv&map=time%3Dt,event%3De,user%3Du", .raw = S(""), .staff = true);
+    call(w, .method = "POST", .path = "/api/1/imports?source=s&name=f&format=csv&map=time%3Dt,event%3De,"
+                                      "user%3Du", .raw = S(""), .staff = true);
     expect(w, 400, "empty_file");
 }
 API(cdnow_and_the_access_log_import_exactly)
@@ -148,7 +153,8 @@ API(cdnow_and_the_access_log_import_exactly)
 }
 API(ndjson_keeps_kinds_and_nested_objects)
 {
-    Str file = S("{\"at\":1672531200,\"what\":\"Buy\",\"who\":\"u1\",\"price\":1.5,\"cart\":{\"n\":2}}\n\n{\"at\":\"2023-01-01T08:00:00+08:00\",\"what\":\"Buy\",\"who\":2}\n{\"at\":1}\n[1]\n");
+    Str file = S("{\"at\":1672531200,\"what\":\"Buy\",\"who\":\"u1\",\"price\":1.5,\"cart\":{\"n\":2}"
+                 "}\n\n{\"at\":\"2023-01-01T08:00:00+08:00\",\"what\":\"Buy\",\"who\":2}\n{\"at\":1}\n[1]\n");
     Str id = begin(w, "source=n&name=f.ndjson&format=ndjson&map=time%3Dat,event%3Dwhat,user%3Dwho", file);
     Sum s = feed(w, id, file, 0, 10);
     assert_int_equal(s.kept, 2);
