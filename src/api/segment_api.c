@@ -69,15 +69,19 @@ static Status take(Cx *cx, const Req *rq, Res *rs, const char *type, bool batch)
     if (call.key.n == 0) call.key = req_query(cx, rq, "writeKey");
     TRY(res_later(cx, rs, &later));
     TRY(ingest_run(cx, rq->app->ingest, &call, &r, durable, later));
-    if (r.n_refused == 0) {
+    if (r.n_refused == 0 && r.unconsented == 0) {
         res_bytes(rs, 200, "application/json", S("{\"success\":true}"));
         return ST_OK;
     }
-    bool none = batch ? false : true;             /* a single event that was refused is a bad request */
+    bool none = !batch && r.n_refused;            /* a single event that was refused is a bad request */
     JsonW *w = res_json(cx, rs, none ? 400 : 200);
     jsonw_open(w, '{');
     jsonw_key(w, S("success")); jsonw_bool(w, !none);
-    refused_out(cx, rq, w, &r);
+    if (r.unconsented) {
+        jsonw_key(w, S("unconsented"));           /* counted, and dropped for want of consent */
+        jsonw_i64(w, (int64_t)r.unconsented);
+    }
+    if (r.n_refused) refused_out(cx, rq, w, &r);
     jsonw_close(w, '}');
     return ST_OK;
 }

@@ -79,7 +79,7 @@ static Status entries_of(Cx *cx, const Keys *keys, int source, int64_t id, int64
     TRY(facts_in(cx, json_get(o, S("facts")), &e));
     j.user = e.actor;
     if (anon) ret[n++] = (Entry){ .kind = ENTRY_JOIN, .join = j };
-    ret[n++] = (Entry){ .kind = ENTRY_EVENT, .event = e };
+    if (e.name.n) ret[n++] = (Entry){ .kind = ENTRY_EVENT, .event = e };
     *ret_n = n;
     return ST_OK;
 }

@@ -15,7 +15,7 @@ typedef struct OutboxFact { const char *key; Str text; } OutboxFact;   /* a prop
 typedef struct OutboxNote {
     int64_t person;
     Hash128 user, anon;          /* root actor; anon zero: nothing to join */
-    Str     event;
+    Str     event;               /* empty: only the join */
     uint8_t flags;               /* EVENT_SERVICE without consent to analysis */
     const OutboxFact *facts; size_t n_facts;
 } OutboxNote;

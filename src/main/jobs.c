@@ -1,6 +1,7 @@
 #include "main/jobs.h"
 #include "base/log.h"
 #include "flow/outbox.h"
+#include "flow/traits.h"
 #include "job/mail_job.h"
 #include "main/demo.h"
 #include <pthread.h>
@@ -13,6 +14,10 @@ static Status tell_log(Cx *cx, Instance *in)
 {
     return outbox_step(cx, in->app.events, in->app.keys, in->own_source);
 }
+static Status move_traits(Cx *cx, Instance *in)
+{
+    return traits_step(cx, in->app.events, in->app.keys);
+}
 /* Without a mail server what is due becomes a test mail, for the team to read. */
 static Status send_mail(Cx *cx, Instance *in)
 {
@@ -23,6 +28,7 @@ static Status send_mail(Cx *cx, Instance *in)
 static Status play_demo(Cx *cx, Instance *in) { return in->demo_source ? demo_step(cx, in) : ST_NOT_FOUND; }
 static const Job all[] = {
     { "outbox", tell_log, 200 },
+    { "traits", move_traits, 300 },
     { "mail", send_mail, 500 },
     { "demo", play_demo, 1500 },
 };

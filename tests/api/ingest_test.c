@@ -1,4 +1,7 @@
 #include "tests/api/api_world.h"
+#include "base/limits.h"
+#include "flow/outbox.h"
+#include "flow/traits.h"
 #include <stdio.h>
 #include <string.h>
 #include <zlib.h>
@@ -236,9 +239,69 @@ API(without_consent_nothing_is_kept_where_a_source_asks_first)
     };
     for (size_t i = 0; i < COUNT(bodies); i++) {
         call(w, .method = "POST", .path = "/v1/track", .key = key.p, .body = bodies[i]);
-        expect(w, 200, "success");
+        expect(w, 200, i == 2 ? "{\"success\":true}" : "\"unconsented\":1");
         assert_int_equal(world_events(w), i == 2);
     }
+}
+static void settle(World *w)
+{
+    Cx *cx = w->cx;
+    Status st = traits_step(cx, w->app.events, w->app.keys);
+    assert_true(st == ST_OK || st == ST_NOT_FOUND);
+    st = outbox_step(cx, w->app.events, w->app.keys, 1);
+    assert_true(st == ST_OK || st == ST_NOT_FOUND);
+    records_done(cx);
+}
+API(a_trusted_identify_makes_a_record_with_sealed_traits_and_a_public_one_does_not)
+{
+    call(w, .method = "POST", .path = "/v1/track", .key = w->pk.p, .body = "{\"event\":\"Seen\",\"userId\":\"u1\"}");
+    expect(w, 200, "success");
+    call(w, .method = "POST", .path = "/v1/identify", .key = w->pk.p,
+         .body = "{\"userId\":\"u1\",\"traits\":{\"email\":\"forged@example.cn\"}}");
+    expect(w, 200, "success");
+    settle(w);
+    call(w, .method = "POST", .path = "/api/1/people/find", .staff = true, .body = "{\"email\":\"forged@example.cn\"}");
+    expect(w, 200, "\"items\":[]");
+    static const char *const told[] = {
+        "{\"userId\":\"u1\",\"traits\":{\"email\":\"Li@Example.cn\",\"name\":\"李雷\"},\"timestamp\":\"2023-11-14T20:00:00Z\"}",
+        "{\"userId\":\"u1\",\"traits\":{\"email\":\"old@example.cn\"},\"timestamp\":\"2023-11-14T10:00:00Z\"}",
+        "{\"userId\":\"u2\",\"traits\":{\"email\":\"li@example.cn\"}}" };
+    for (size_t i = 0; i < COUNT(told); i++) {
+        call(w, .method = "POST", .path = "/v1/identify", .key = w->sk.p, .body = told[i]);
+        expect(w, 200, "success");
+        settle(w);
+        settle(w);                                      /* and again changes nothing */
+    }
+    call(w, .method = "GET", .path = "/api/1/people", .staff = true);
+    assert_int_equal(world_node(w, "items")->n, 2);
+    call(w, .method = "POST", .path = "/api/1/people/find", .staff = true, .body = "{\"email\":\"li@example.cn\"}");
+    expect(w, 200, "\"form\":\"identify\",\"email\":\"l***@example.cn\"");
+    Str person = json_str_of(json_get(json_first(world_node(w, "items")), S("id")));
+    char path[100];
+    snprintf(path, sizeof path, "/api/1/people/%.*s/timeline", (int)person.n, person.p);
+    call(w, .method = "GET", .path = path, .staff = true);
+    expect(w, 200, "\"name\":\"Seen\"");                /* the older record holds the address, with its past */
+    call(w, .method = "POST", .path = "/api/1/people/find", .staff = true, .body = "{\"email\":\"old@example.cn\"}");
+    expect(w, 200, "\"items\":[]");                     /* told later, but of an earlier time */
+}
+API(past_a_sources_limit_of_names_only_events_with_a_new_one_are_refused)
+{
+    for (int k = 0; k < 4; k++) {
+        Buf b = buf_new(w->cx->arena, 1 << 20);
+        buf_addz(&b, "{\"batch\":[");
+        for (int i = 0; i < SOURCE_EVENT_NAMES / 4; i++) {
+            buf_addz(&b, i ? ",{\"type\":\"track\",\"userId\":\"u\",\"event\":\"E" : "{\"type\":\"track\",\"userId\":\"u\",\"event\":\"E");
+            buf_i64(&b, k * 1000 + i);
+            buf_addz(&b, "\"}");
+        }
+        buf_addz(&b, "]}");
+        call(w, .method = "POST", .path = "/v1/batch", .raw = buf_str(&b), .key = w->pk.p);
+        expect(w, 200, "{\"success\":true}");
+    }
+    batch(w, "{\"batch\":[{\"type\":\"track\",\"userId\":\"u\",\"event\":\"E1\"},{\"type\":\"track\",\"userId\":\"u\",\"event\":\"One More\"},"
+             "{\"type\":\"track\",\"userId\":\"u\",\"event\":\"E2\"}]}");
+    expect(w, 200, "\"rejected\":[{\"index\":1,\"messageId\":\"\",\"code\":\"event_names\"");
+    assert_int_equal(world_events(w), SOURCE_EVENT_NAMES + 2);
 }
 API(settings_always_name_the_key_and_an_unknown_key_is_plain_404)
 {

@@ -60,15 +60,24 @@ Status people_draft(Cx *cx, const Keys *keys, Str email, Str lang, Str form, Per
     *ret = d;
     return ST_OK;
 }
-Status people_add(Cx *cx, const PersonDraft *d, Person *ret)
+void people_draft_known(const Cx *cx, const Keys *keys, int64_t id, Str lang, Str form, PersonDraft *ret)
 {
-    TRY(db_run(cx, SQL("INSERT INTO person(id, state, created, lang, form) VALUES ($1, $2, $3, $4, $5)"),
-               BINDS(b_i64(d->id), b_i64(PERSON_ACTIVE), b_i64(cx->now), b_str(d->lang), b_str(d->form))));
+    *ret = (PersonDraft){ .id = id ? id : id_new(cx), .lang = lang, .form = form };
+    ret->root = people_root(keys, ret->id);
+}
+static Status add_email(Cx *cx, const PersonDraft *d)
+{
     Status st = db_run(cx, SQL("INSERT INTO person_field(person, kind, sealed, blind, proven, changed) VALUES "
                                "($1, 'email', $2, $3, $4, $4)"),
                        BINDS(b_i64(d->id), b_bytes(d->email_sealed), b_bytes(bytes16(d->email_blind)), b_i64(cx->now)));
     if (st == ST_CONFLICT) return refuse(cx, ST_CONFLICT, S("email"), MSG_taken, NO_PARAMS);
-    TRY(st);
+    return st;
+}
+Status people_add(Cx *cx, const PersonDraft *d, Person *ret)
+{
+    TRY(db_run(cx, SQL("INSERT INTO person(id, state, created, lang, form) VALUES ($1, $2, $3, $4, $5)"),
+               BINDS(b_i64(d->id), b_i64(PERSON_ACTIVE), b_i64(cx->now), b_str(d->lang), b_str(d->form))));
+    if (d->email_sealed.n) TRY(add_email(cx, d));
     TRY(people_actor_add(cx, d->id, d->root));
     *ret = (Person){ .id = d->id, .state = PERSON_ACTIVE, .created = cx->now, .lang = d->lang, .form = d->form };
     return ST_OK;
@@ -83,6 +92,33 @@ Status people_actor_add(Cx *cx, int64_t id, Hash128 actor)
     return db_run(cx, SQL("INSERT INTO person_actor(actor, person, since) VALUES ($1, $2, $3) ON CONFLICT "
                           "(actor) DO NOTHING"),
                   BINDS(b_bytes(actor_bytes(&actor)), b_i64(id), b_i64(cx->now)));
+}
+Status people_field_seal(Cx *cx, const Keys *keys, int64_t id, FieldDraft *f)
+{
+    Str ad;
+    TRY(field_ad(cx, f->kind, id, &ad));
+    return keys_seal(cx, keys, ad, f->value, &f->sealed);
+}
+/* Is the address another record's? Then this one keeps it without an index. */
+static Status index_of(Cx *cx, int64_t id, const FieldDraft *f, Bind *ret)
+{
+    int64_t holder = id;
+    *ret = b_null();
+    if (!f->indexed) return ST_OK;
+    Status st = db_i64(cx, SQL("SELECT person FROM person_field WHERE kind = $1 AND blind = $2"),
+                       BINDS(b_str(str_z(f->kind)), b_bytes(bytes16(f->blind))), &holder);
+    if (st != ST_OK && st != ST_NOT_FOUND) return st;
+    if (holder == id) *ret = b_bytes(bytes16(f->blind));
+    return ST_OK;
+}
+Status people_field_put(Cx *cx, int64_t id, const FieldDraft *f)
+{
+    Bind blind;
+    TRY(index_of(cx, id, f, &blind));
+    return db_run(cx, SQL("INSERT INTO person_field(person, kind, sealed, blind, proven, changed) VALUES ($1, $2, $3, $4, 0, $5)"
+                          " ON CONFLICT (person, kind) DO UPDATE SET sealed = excluded.sealed, blind = excluded.blind,"
+                          " changed = excluded.changed WHERE person_field.proven = 0 AND person_field.changed <= excluded.changed"),
+                  BINDS(b_i64(id), b_str(str_z(f->kind)), b_bytes(f->sealed), blind, b_i64(f->changed)));
 }
 Status people_by_actor(Cx *cx, Hash128 actor, int64_t *ret)
 {

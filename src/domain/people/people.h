@@ -26,6 +26,8 @@ typedef struct PersonDraft {
     Hash128 root;
 } PersonDraft;
 Status people_draft(Cx *, const Keys *, Str email, Str lang, Str form, PersonDraft *ret) MUST_USE;
+/* The same without an address, for whom the product names: id 0 makes a new one, another is kept. */
+void   people_draft_known(const Cx *, const Keys *, int64_t id, Str lang, Str form, PersonDraft *ret);
 /* In a transaction. CONFLICT "email" taken: somebody proved it first. */
 Status people_add(Cx *, const PersonDraft *, Person *ret) MUST_USE;
 Status people_by_email(Cx *, const uint8_t blind[16], int64_t *ret_id) MUST_USE;   /* NOT_FOUND: nobody */
@@ -33,6 +35,12 @@ Status people_get(Cx *, int64_t id, Person *ret) MUST_USE;
 /* Newest first, ids below `before` (0: from the newest). */
 Status people_list(Cx *, int64_t before, size_t limit, const Person **ret, size_t *ret_n) MUST_USE;
 Status people_fields(Cx *, const Keys *, int64_t id, const PersonField **ret, size_t *ret_n) MUST_USE;
+
+/* A field that nobody has proved. seal: outside the transaction, value into sealed. put: in it; an older change than what stands there
+ * is dropped, a proven value stays, and an address that another record holds loses its index. */
+typedef struct FieldDraft { const char *kind; Str value, sealed; int64_t changed; bool indexed; uint8_t blind[16]; } FieldDraft;
+Status people_field_seal(Cx *, const Keys *, int64_t id, FieldDraft *) MUST_USE;
+Status people_field_put(Cx *, int64_t id, const FieldDraft *) MUST_USE;
 
 /* Which record an actor belongs to. In a transaction; an actor that has an owner keeps it. */
 Status people_actor_add(Cx *, int64_t id, Hash128 actor) MUST_USE;
