@@ -353,7 +353,7 @@ static Entry named(uint16_t source, const char *name)
 TEST(a_source_has_so_many_event_names_and_a_refused_batch_leaves_none)
 {
     Rig r;
-    char name[SOURCE_EVENT_NAMES + 10][16];
+    char name[SOURCE_EVENT_NAMES + 10][24];
     rig_open(cx, &r, test_dir());
     for (int i = 0; i < SOURCE_EVENT_NAMES + 10; i++) snprintf(name[i], sizeof name[i], "name %d", i);
     for (int i = 0; i < SOURCE_EVENT_NAMES - 1; i++) {
@@ -377,7 +377,7 @@ TEST(a_source_has_so_many_event_names_and_a_refused_batch_leaves_none)
 TEST(names_in_log_and_segments_count_after_a_restart)
 {
     Rig r;
-    char name[SOURCE_EVENT_NAMES + 1][16];
+    char name[SOURCE_EVENT_NAMES + 1][24];
     rig_open(cx, &r, test_dir());
     for (int i = 0; i <= SOURCE_EVENT_NAMES; i++) snprintf(name[i], sizeof name[i], "name %d", i);
     for (int i = 0; i < SOURCE_EVENT_NAMES; i++) {
