@@ -9,7 +9,7 @@ static struct {
     pthread_mutex_t lock;
     struct { FsFile *f; char path[120]; } files[OPEN_MAX];
     char named[120];             /* the last name that was made */
-    bool dead, opening, ids_loose;
+    bool dead, opening, ids_loose, state_loose;
     long early;
     long left, counts[SYNC_KINDS_];
     KillSync out;
@@ -17,12 +17,17 @@ static struct {
 
 const char *const killfs_names[SYNC_KINDS_] = { "group", "settled", "new file", "start names", "store name",
     "log name", "ids",
-    "ids name", "manifest", "manifest name", "zeros", "other" };
+    "ids name", "manifest", "manifest name", "zeros", "segment", "actors", "map",
+    "map name", "state name", "other" };
 
 static bool ends(const char *s, const char *end)
 {
     size_t n = strlen(s), m = strlen(end);
     return n >= m && strcmp(s + n - m, end) == 0;
+}
+static bool state_file(const char *p)
+{
+    return !ends(p, ".tmp") && (strstr(p, "/seg-") || strstr(p, "/map-") || strstr(p, "/actors"));
 }
 static Status alive(Cx *cx, bool change)
 {
@@ -57,6 +62,9 @@ static KillSync kind_of_file(FsFile *f)
         if (ends(p, "next.tmp")) kind = SYNC_ZEROS;
         else if (ends(p, ".ids.tmp")) kind = SYNC_IDS;
         else if (ends(p, "manifest.tmp")) kind = SYNC_MANIFEST;
+        else if (strstr(p, "/seg-")) kind = SYNC_SEGMENT;
+        else if (strstr(p, "/actors")) kind = SYNC_ACTORS;
+        else if (strstr(p, "/map-")) kind = SYNC_MAP;
         else if (strstr(p, "wal-")) kind = k.opening ? SYNC_SETTLED : SYNC_GROUP;
     }
     pthread_mutex_unlock(&k.lock);
@@ -68,7 +76,8 @@ static KillSync kind_of_dir(const char *path)
     bool log = ends(path, "/log");
     KillSync kind = k.opening && log ? SYNC_START_NAMES : log ? ends(k.named, ".ids") ? SYNC_IDS_NAME : SYNC_NEW_FILE :
         ends(k.named, "/manifest") ? SYNC_MANIFEST_NAME : ends(k.named, "/log") ? SYNC_LOG_NAME :
-        ends(k.named, "/events") ? SYNC_STORE_NAME : SYNC_OTHER;
+        ends(k.named, "/events") ? SYNC_STORE_NAME : strstr(k.named, "/map-") ? SYNC_MAP_NAME :
+        ends(path, "/events") ? SYNC_STATE_NAME : SYNC_OTHER;
     pthread_mutex_unlock(&k.lock);
     return kind;
 }
@@ -79,6 +88,7 @@ static Status kill_open(Cx *cx, void *self, const char *path, FsMode mode, FsFil
     TRY(alive(cx, mode == FS_CREATE));
     TRY(k.below.ops->open(cx, k.below.self, path, mode, ret));
     if (mode == FS_CREATE) named(path);
+    k.state_loose |= mode == FS_CREATE && state_file(path);
     pthread_mutex_lock(&k.lock);
     for (size_t i = 0; i < OPEN_MAX; i++) {
         if (k.files[i].f) continue;
@@ -123,7 +133,9 @@ static Status kill_rename(Cx *cx, void *self, const char *from, const char *to)
     TRY(alive(cx, true));
     named(to);
     TRY(k.below.ops->rename(cx, k.below.self, from, to));
+    k.early += k.state_loose && ends(to, "/manifest");
     k.ids_loose |= ends(to, ".ids");
+    k.state_loose |= state_file(to);
     return ST_OK;
 }
 static Status kill_unlink(Cx *cx, void *self, const char *path)
@@ -147,6 +159,7 @@ static Status kill_sync_dir(Cx *cx, void *self, const char *path)
     TRY(alive(cx, true));
     if (left_out(kind_of_dir(path))) return ST_OK;
     if (ends(path, "/log")) k.ids_loose = false;
+    else k.state_loose = false;
     return k.below.ops->sync_dir(cx, k.below.self, path);
 }
 static Status kill_list(Cx *cx, void *self, const char *path, FsEach *each, void *arg)
@@ -172,7 +185,7 @@ Fs killfs_new(Fs below)
     memset(k.files, 0, sizeof k.files);
     memset(k.counts, 0, sizeof k.counts);
     k.named[0] = 0;
-    k.dead = k.ids_loose = false;
+    k.dead = k.ids_loose = k.state_loose = false;
     k.left = -1;
     k.early = 0;
     return (Fs){ .ops = &ops };

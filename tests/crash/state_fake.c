@@ -168,7 +168,8 @@ void state_abandon(Cx *cx, State *s) { (void)cx; s->taken = s->merged = 0; }
 static void each_of(Str run, WorldEach *each, void *arg)
 {
     EntryHead h;
-    for (; run.n && entry_head(run, &h); run.p += h.size, run.n -= h.size) each(arg, h.event.message.b);
+    for (; run.n && entry_head(run, &h); run.p += h.size, run.n -= h.size)
+        if (h.kind == ENTRY_EVENT) each(arg, h.event.message.b);
 }
 Status world_each(Cx *cx, Events *e, WorldEach *each, void *arg)
 {
@@ -181,6 +182,7 @@ Status world_each(Cx *cx, Events *e, WorldEach *each, void *arg)
     for (size_t i = 0; i < s->n; i++) each_of((Str){ s->tail[i].p, s->tail[i].n }, each, arg);
     return ST_OK;
 }
+bool world_joined(Events *e, Hash128 anon, Hash128 user) { (void)e; (void)anon; (void)user; return true; }
 static void count_event(void *arg, uint64_t id) { *(int64_t *)arg += id != 0; }
 Status state_stats(Cx *cx, State *s, EventsStats *ret)
 {

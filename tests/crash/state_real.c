@@ -16,3 +16,8 @@ Status world_each(Cx *cx, Events *e, WorldEach *each, void *arg)
 {
     return events_scan(cx, e, INT64_MIN, INT64_MAX, one, &(Each){ each, arg });
 }
+bool world_joined(Events *e, Hash128 anon, Hash128 user)
+{
+    Hash128 a = events_root(e, anon), b = events_root(e, user);
+    return a.a == b.a && a.b == b.b;
+}

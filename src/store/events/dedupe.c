@@ -1,10 +1,12 @@
 #include "store/events/dedupe.h"
 #include "base/arena.h"
 #include "store/events/le.h"
+#include <stdatomic.h>
 #include <xxhash.h>
 
 enum { SHARDS = 1024, SHARD_FIRST = 8, PIECE_KEYS = 4096 };
-typedef struct Shard { Hash128 *slots; uint32_t cap, n; } Shard;
+/* Atomic for dedupe_prefetch() only, which looks from outside the lock and reads nothing through the pointer. */
+typedef struct Shard { _Atomic(Hash128 *) slots; _Atomic uint32_t cap; uint32_t n; } Shard;
 struct Dedupe { int64_t n; Shard shards[SHARDS]; };
 
 /* Keys are keyed hashes already, but a caller may number its own: mix. */
@@ -31,37 +33,42 @@ void dedupe_prefetch(const Dedupe *d, Hash128 k)
 {
     uint64_t h = mixed(k);
     const Shard *s = d->shards + shard_of(h);
-    if (s->cap) __builtin_prefetch(s->slots + slot_of(h, s->cap));
+    uint32_t cap = atomic_load_explicit(&s->cap, memory_order_relaxed);
+    if (cap) __builtin_prefetch(atomic_load_explicit(&s->slots, memory_order_relaxed) + slot_of(h, cap));
 }
+static Hash128 *slots_of(const Shard *s) { return atomic_load_explicit(&s->slots, memory_order_relaxed); }
+static uint32_t cap_of(const Shard *s) { return atomic_load_explicit(&s->cap, memory_order_relaxed); }
 /* The slot that holds k, or the empty one where it belongs. */
-static uint32_t find(const Shard *s, uint64_t h, Hash128 k)
+static uint32_t find(const Hash128 *slots, uint32_t cap, uint64_t h, Hash128 k)
 {
-    uint32_t i = slot_of(h, s->cap);
-    while (!empty(s->slots[i]) && !same(s->slots[i], k)) i = next_slot(i, s->cap);
+    uint32_t i = slot_of(h, cap);
+    while (!empty(slots[i]) && !same(slots[i], k)) i = next_slot(i, cap);
     return i;
 }
 /* By a third: at most 3/4 full, 22 bytes a key on average. */
 static bool grow(Shard *s)
 {
-    Shard to = { .cap = s->cap ? s->cap + s->cap / 3 + 1 : SHARD_FIRST, .n = s->n };
-    if (to.cap < s->cap || !(to.slots = mem_get(to.cap * sizeof *to.slots))) return false;
-    for (uint32_t i = 0; i < s->cap; i++)
-        if (!empty(s->slots[i])) to.slots[find(&to, mixed(s->slots[i]), s->slots[i])] = s->slots[i];
-    mem_free(s->slots);
-    *s = to;
+    uint32_t was = cap_of(s), cap = was ? was + was / 3 + 1 : SHARD_FIRST;
+    Hash128 *old = slots_of(s), *slots = cap > was ? mem_get(cap * sizeof *slots) : NULL;
+    if (!slots) return false;
+    for (uint32_t i = 0; i < was; i++)
+        if (!empty(old[i])) slots[find(slots, cap, mixed(old[i]), old[i])] = old[i];
+    atomic_store_explicit(&s->slots, slots, memory_order_relaxed);
+    atomic_store_explicit(&s->cap, cap, memory_order_relaxed);
+    mem_free(old);
     return true;
 }
 DedupeIs dedupe_add(Dedupe *d, Hash128 k)
 {
     uint64_t h = mixed(k);
     Shard *s = d->shards + shard_of(h);
-    uint32_t i = 0;
-    if (s->cap && !empty(s->slots[i = find(s, h, k)])) return DEDUPE_SAME;
-    if ((uint64_t)(s->n + 1) * 4 > (uint64_t)s->cap * 3) {
+    uint32_t cap = cap_of(s), i = cap ? find(slots_of(s), cap, h, k) : 0;
+    if (cap && !empty(slots_of(s)[i])) return DEDUPE_SAME;
+    if ((uint64_t)(s->n + 1) * 4 > (uint64_t)cap * 3) {
         if (!grow(s)) return DEDUPE_NO_MEM;
-        i = find(s, h, k);
+        i = find(slots_of(s), cap_of(s), h, k);
     }
-    s->slots[i] = k;
+    slots_of(s)[i] = k;
     s->n++;
     d->n++;
     return DEDUPE_NEW;
@@ -71,18 +78,20 @@ void dedupe_remove(Dedupe *d, Hash128 k)
 {
     uint64_t h = mixed(k);
     Shard *s = d->shards + shard_of(h);
-    if (!s->cap) return;
-    uint32_t hole = find(s, h, k), i = hole;
-    if (empty(s->slots[hole])) return;
+    Hash128 *slots = slots_of(s);
+    uint32_t cap = cap_of(s);
+    if (!cap) return;
+    uint32_t hole = find(slots, cap, h, k), i = hole;
+    if (empty(slots[hole])) return;
     for (;;) {
-        i = next_slot(i, s->cap);
-        if (empty(s->slots[i])) break;
-        uint32_t home = slot_of(mixed(s->slots[i]), s->cap);
+        i = next_slot(i, cap);
+        if (empty(slots[i])) break;
+        uint32_t home = slot_of(mixed(slots[i]), cap);
         if (hole <= i ? hole < home && home <= i : hole < home || home <= i) continue;
-        s->slots[hole] = s->slots[i];
+        slots[hole] = slots[i];
         hole = i;
     }
-    s->slots[hole] = (Hash128){ 0 };
+    slots[hole] = (Hash128){ 0 };
     s->n--;
     d->n--;
 }

@@ -15,7 +15,7 @@ Dedupe  *dedupe_new(void);                        /* NULL: no memory */
 void     dedupe_free(Dedupe *);
 DedupeIs dedupe_add(Dedupe *, Hash128);           /* not the zero key */
 void     dedupe_remove(Dedupe *, Hash128);        /* fine when it is not there */
-void     dedupe_prefetch(const Dedupe *, Hash128);
+void     dedupe_prefetch(const Dedupe *, Hash128);        /* any thread, without the lock */
 int64_t  dedupe_count(const Dedupe *);
 
 typedef struct DedupeFile { int64_t n, newest; } DedupeFile;      /* keys; when the newest was appended, ms */

@@ -13,7 +13,7 @@ static Metric bytes = METRIC(METRIC_COUNTER, "liuke_log_bytes_total", "", "bytes
 static Metric seconds = METRIC(METRIC_HISTOGRAM, "liuke_log_commit_seconds", "", "write and sync of one group");
 static Metric duplicates = METRIC(METRIC_COUNTER, "liuke_log_duplicates_total", "", "events dropped as repeats");
 
-enum { GROUP_FIRST = 4096, DONES_FIRST = 64, AHEAD = 8, TIDY_SECONDS = 60 };
+enum { GROUP_FIRST = 4096, DONES_FIRST = 64, TIDY_SECONDS = 60 };
 
 Status wal_path(Cx *cx, const Wal *w, int64_t start, const char *suffix, const char **ret)
 {
@@ -111,11 +111,9 @@ static Status group_add(Cx *cx, Wal *w, const Entry *e, size_t n, const char *en
 {
     WalGroup *g = &w->open, was = *g;
     Hash128 key;
-    for (size_t i = 0; i < n && i < AHEAD; i++) if (key_of(e + i, &key)) dedupe_prefetch(w->ids, key);
     for (size_t i = 0; i < n; i++) {
         uint32_t size;
         memcpy(&size, encoded, sizeof size);
-        if (i + AHEAD < n && key_of(e + i + AHEAD, &key)) dedupe_prefetch(w->ids, key);
         DedupeIs is = DEDUPE_NEW;
         if (key_of(e + i, &key)) {
             is = dedupe_add(w->ids, key);
@@ -168,10 +166,14 @@ static Status append_locked(Cx *cx, Wal *w, const Entry *e, size_t n, const char
 Status wal_append(Cx *cx, Wal *w, const Entry *e, size_t n, bool *ret_same, EventsDone *done, void *arg)
 {
     size_t total;
+    Hash128 key;
     TRY(measure(cx, e, n, &total));
     char *encoded = arena_raw(cx->arena, total), *to = encoded;
     if (!encoded) return fail(cx, ST_NO_MEM, "%zu entries of %zu bytes", n, total);
-    for (size_t i = 0; i < n; i++) to = entry_put(to, e + i);
+    for (size_t i = 0; i < n; i++) {
+        if (key_of(e + i, &key)) dedupe_prefetch(w->ids, key);     /* fetched while the entry is encoded, before the lock */
+        to = entry_put(to, e + i);
+    }
     pthread_mutex_lock(&w->lock);
     Status st = append_locked(cx, w, e, n, encoded, total, ret_same, (WalDone){ done, arg });
     pthread_mutex_unlock(&w->lock);

@@ -422,6 +422,52 @@ TEST(a_failed_sync_loses_nothing_and_repeats_nothing) { fail_each(cx, FAULT_SYNC
 TEST(a_failed_rename_loses_nothing_and_repeats_nothing) { fail_each(cx, FAULT_RENAME, 1); }
 TEST(a_failed_allocation_loses_nothing_and_repeats_nothing) { fail_each(cx, FAULT_ALLOC, 1); }
 
+/* A full disk: nothing that needs space succeeds until there is some. */
+static _Atomic int disk_full;
+static Status full_write(Cx *cx, FsFile *f, Str s, int64_t at)
+{
+    return disk_full ? fail(cx, ST_IO, "ENOSPC") : fs_posix().ops->pwrite(cx, f, s, at);
+}
+static Status full_open(Cx *cx, void *self, const char *path, FsMode mode, FsFile **ret)
+{
+    return disk_full > 1 && mode == FS_CREATE ? fail(cx, ST_IO, "ENOSPC") : fs_posix().ops->open(cx, self, path, mode, ret);
+}
+TEST(a_full_disk_refuses_everything_and_forgets_nothing_and_goes_on_when_there_is_space)
+{
+    Sink sink;
+    WalConfig c = config(test_dir(), &sink);
+    FsOps full = *c.fs.ops;
+    Wal *w;
+    bool same;
+    full.pwrite = full_write;
+    full.open = full_open;
+    c.fs.ops = &full;
+    c.file_bytes = 2048;
+    ok(wal_open(cx, &c, &w));
+    for (uint64_t round = 0; round < 3; round++) {
+        for (uint64_t i = 1; i <= 20; i++) ok(put_one(cx, w, round * 20 + i, NULL));
+        for (int how = 1; how <= 2; how++) {
+            disk_full = how;                      /* first writes fail, then new files too */
+            for (uint64_t i = 0; i < 5; i++) {
+                assert_int_equal(put_one(cx, w, 1000 + i, NULL), ST_IO);
+                assert_int_equal(put_one(cx, w, round * 20 + 1, &same), ST_OK);   /* a repeat of what is durable */
+                assert_true(same);
+                assert_true(wal_tidy(cx, w) != ST_BUG);
+            }
+        }
+        disk_full = 0;
+        ok(wal_tidy(cx, w));
+    }
+    Seen *s = all(cx, w);
+    assert_int_equal(s->n, 60);
+    wal_close(w);
+    config(c.dir, &sink);
+    ok(wal_open(cx, &c, &w));
+    assert_int_equal(sink.events, 60);
+    ok(put_one(cx, w, 1000, &same));
+    assert_false(same);
+    wal_close(w);
+}
 TEST(a_full_tail_refuses_the_group_and_takes_it_later)
 {
     Sink sink;
