@@ -94,7 +94,8 @@ static Hash128 user_of(size_t i) { return (Hash128){ 8, i / 3 }; }
 static void join(Cx *cx, World *w)
 {
     size_t i = pick(w, JOINS);
-    Entry e = { .kind = ENTRY_JOIN, .join = { .id = (int64_t)i + 1, .anon = anon_of(i), .user = user_of(i), .time = w->now } };
+    Entry e = { .kind = ENTRY_JOIN, .join = { .id = (int64_t)i + 1, .anon = anon_of(i), .user = user_of(i),
+        .time = w->now } };
     if (events_append_wait(cx, w->e, &e, 1, NULL) == ST_OK) w->joined[i] = true;
 }
 static Status note_end(Cx *cx, void *arg, int64_t pos, const Entry *e)

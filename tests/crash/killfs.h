@@ -27,9 +27,9 @@ Fs   killfs_new(Fs below);
 void killfs_start(bool opening);   /* alive again; opening: until killfs_start(false) a start is under way */
 void killfs_stop_after(long n);                  /* dead at the change after n more (it does not happen); -1: off */
 void killfs_leave_out(KillSync);                 /* SYNC_KINDS_: none */
-/* How often something was relied on before a name was durable: a log file removed before the name of its keys' file was, a
- * manifest put in place before the names of the state's files were. The disk below keeps the order of names within a
- * folder, which POSIX does not promise. */
+/* How often something was relied on before a name was durable: a log file removed before the name of its keys'
+ * file was, a manifest put in place before the names of the state's files were. The disk below keeps the order of
+ * names within a folder, which POSIX does not promise. */
 long killfs_early(void);
 long killfs_count(KillSync);                     /* how many were asked for since killfs_new() */
 #endif

@@ -171,7 +171,8 @@ Status wal_append(Cx *cx, Wal *w, const Entry *e, size_t n, bool *ret_same, Even
     char *encoded = arena_raw(cx->arena, total), *to = encoded;
     if (!encoded) return fail(cx, ST_NO_MEM, "%zu entries of %zu bytes", n, total);
     for (size_t i = 0; i < n; i++) {
-        if (key_of(e + i, &key)) dedupe_prefetch(w->ids, key);     /* fetched while the entry is encoded, before the lock */
+        /* fetched while the entry is encoded, before the lock */
+        if (key_of(e + i, &key)) dedupe_prefetch(w->ids, key);
         to = entry_put(to, e + i);
     }
     pthread_mutex_lock(&w->lock);

@@ -430,7 +430,8 @@ static Status full_write(Cx *cx, FsFile *f, Str s, int64_t at)
 }
 static Status full_open(Cx *cx, void *self, const char *path, FsMode mode, FsFile **ret)
 {
-    return disk_full > 1 && mode == FS_CREATE ? fail(cx, ST_IO, "ENOSPC") : fs_posix().ops->open(cx, self, path, mode, ret);
+    return disk_full > 1 && mode == FS_CREATE ? fail(cx, ST_IO, "ENOSPC") : fs_posix().ops->open(cx, self, path, mode,
+        ret);
 }
 TEST(a_full_disk_refuses_everything_and_forgets_nothing_and_goes_on_when_there_is_space)
 {
