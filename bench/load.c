@@ -3,7 +3,8 @@
  *     load -p PORT [-c CONNECTIONS] [-t THREADS] [-s SECONDS | -n REQUESTS] [-u PATH] [-b BODY_FILE]
  *          [-H "Name: value"]... [-w SECONDS]
  *
- * Each "@@@@@@@@@@@@@@@@" (16 signs) in the body becomes another number each time, so that no two messages share an id.
+ * Each "@@@@@@@@@@@@@@@@" (16 signs) in the body becomes another number each time, so that no two messages share an id;
+ * each "################" one of 100,000 numbers: visitors come back.
  * -w: seconds at the start that do not count. Prints one line: requests, errors, per second, p50 and p99 in ms. */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -20,12 +21,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { HOLES_MAX = 10000, HOLE = 16, THREADS_MAX = 64, EVENTS = 256, REPLY_MAX = 16384, SLOTS = 200000, SLOT_US = 10 };
+enum { HOLES_MAX = 10000, HOLE = 16, VISITORS = 100000, THREADS_MAX = 64, EVENTS = 256, REPLY_MAX = 16384, SLOTS = 200000, SLOT_US = 10 };
 typedef struct Conn { int fd; size_t sent, got; int64_t from; char *out, in[REPLY_MAX]; } Conn;
 typedef struct Job {
     int index, n_conns;
     int64_t requests, errors, worst;
-    uint64_t next;
+    uint64_t next, random;
     uint32_t slots[SLOTS];                    /* latencies, 10 µs each */
     pthread_t thread;
 } Job;
@@ -36,7 +37,7 @@ static struct {
     const char *path;
     char headers[4096];
     char *request;
-    size_t n, holes[HOLES_MAX], n_holes;
+    size_t n, holes[HOLES_MAX], n_holes, who[HOLES_MAX], n_who;
     int64_t from, until;
     _Atomic int64_t left;
     uint32_t seed;
@@ -53,12 +54,18 @@ static void die(const char *what)
     perror(what);
     exit(1);
 }
-static void fill(Job *j, char *request)
+static void put_hex(char *to, uint64_t v)
 {
     static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < o.n_holes; i++) {
-        uint64_t v = (uint64_t)o.seed << 40 | (uint64_t)j->index << 34 | j->next++;
-        for (int d = HOLE - 1; d >= 0; d--, v >>= 4) request[o.holes[i] + (size_t)d] = digits[v & 15];
+    for (int d = HOLE - 1; d >= 0; d--, v >>= 4) to[d] = digits[v & 15];
+}
+static void fill(Job *j, char *request)
+{
+    for (size_t i = 0; i < o.n_holes; i++)
+        put_hex(request + o.holes[i], (uint64_t)o.seed << 40 | (uint64_t)j->index << 34 | j->next++);
+    for (size_t i = 0; i < o.n_who; i++) {
+        j->random = j->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        put_hex(request + o.who[i], (j->random >> 33) % VISITORS);
     }
 }
 /* Send what fits; the rest when the socket takes more. */
@@ -141,6 +148,15 @@ static void *run(void *arg)
     }
     return NULL;
 }
+static size_t find_holes(const char *sign, size_t from, size_t at[HOLES_MAX])
+{
+    size_t n = 0;
+    for (char *p = o.request + from; (p = memmem(p, o.n - (size_t)(p - o.request), sign, HOLE)) != NULL; p += HOLE) {
+        if (n == HOLES_MAX) die("too many signs in the body");
+        at[n++] = (size_t)(p - o.request);
+    }
+    return n;
+}
 static void prepare(const char *body_file)
 {
     static char body[4 << 20];
@@ -158,9 +174,8 @@ static void prepare(const char *body_file)
                         o.port, o.headers, n ? "Content-Type: application/json\r\nContent-Length: " : "X-Length: ", n);
     memcpy(o.request + head, body, n);
     o.n = (size_t)head + n;
-    for (char *p = o.request + head; (p = memmem(p, o.n - (size_t)(p - o.request), "@@@@@@@@@@@@@@@@", HOLE)) != NULL;
-         p += HOLE)
-        if (o.n_holes < HOLES_MAX) o.holes[o.n_holes++] = (size_t)(p - o.request);
+    o.n_holes = find_holes("@@@@@@@@@@@@@@@@", (size_t)head, o.holes);
+    o.n_who = find_holes("################", (size_t)head, o.who);
 }
 static double percentile(const Job *jobs, int64_t requests, double share)
 {

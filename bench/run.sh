@@ -26,7 +26,7 @@ median() { sort -n | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : 
 
 # One event as a page sends it, about 430 bytes; "@" × 16 becomes another id each time.
 event() {
-    printf '{"type":"track","event":"Book Opened","anonymousId":"visitor-@@@@@@@@@@@@@@@@","messageId":"bench-next-1795303008429-@@@@@@@@@@@@@@@@",'
+    printf '{"type":"track","event":"Book Opened","anonymousId":"visitor-################","messageId":"bench-next-1795303008429-@@@@@@@@@@@@@@@@",'
     printf '"timestamp":"2026-11-21T23:15:58.643Z","properties":{"title":"The Little Prince","price":12.5,"n":3},'
     printf '"context":{"page":{"path":"/book/7","url":"https://shop.example/book/7","title":"A book"},"locale":"zh-CN",'
     printf '"library":{"name":"analytics.js","version":"npm:next-1.84.3"}}}'

@@ -18,7 +18,7 @@ options() {
         tsan) echo "-Dfault=true -Db_sanitize=thread -Doptimization=1 -Ddebug=true" ;;
         clang) echo "-Dfault=true -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1
             -Ddebug=true" ;;
-        release) echo "--buildtype=release" ;;
+        release) echo "--buildtype=release -Db_lto=true" ;;
         *) echo "build: no kind $kind" >&2; return 1 ;;
     esac
 }

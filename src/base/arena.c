@@ -4,15 +4,16 @@
 #include <string.h>
 
 typedef struct Block { struct Block *next; size_t used, size; _Alignas(16) char bytes[]; } Block;
-struct Arena { Block *head; size_t total, cap, given; };
+struct Arena { Block *head; size_t total, cap, given, first; };
 enum { BLOCK_BYTES = 8192 };
 
-Arena *arena_new(size_t cap)
+Arena *arena_new_sized(size_t cap, size_t first)
 {
     Arena *a = mem_get(sizeof *a);
-    if (a) a->cap = cap;
+    if (a) *a = (Arena){ .cap = cap, .first = first };
     return a;
 }
+Arena *arena_new(size_t cap) { return arena_new_sized(cap, BLOCK_BYTES); }
 static void free_blocks(Block *b, const Block *end)
 {
     for (Block *next; b != end; b = next) {
@@ -40,7 +41,7 @@ void arena_reset(Arena *a)
 /* Doubling blocks keep the number of mallocs logarithmic in what a request uses. */
 static Block *block_add(Arena *a, size_t n)
 {
-    size_t size = a->head ? a->head->size * 2 : BLOCK_BYTES, left = a->cap - a->total;
+    size_t size = a->head ? a->head->size * 2 : a->first, left = a->cap - a->total;
     if (size > left) size = left;
     if (size < n) size = n;
     if (size > left) return NULL;

@@ -7,6 +7,7 @@
 #include "base/base.h"
 
 Arena *arena_new(size_t cap);                 /* NULL: no memory. arena_free() it. */
+Arena *arena_new_sized(size_t cap, size_t first);   /* whose first block, kept by arena_reset(), has that size */
 void   arena_free(Arena *);                   /* NULL is fine */
 void   arena_reset(Arena *);                  /* empty again; keeps its first block */
 void  *arena_get(Arena *, size_t n) MUST_USE; /* zeroed, 16-byte aligned; NULL past cap or on failure */

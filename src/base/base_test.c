@@ -54,6 +54,19 @@ TEST(an_arena_stops_at_its_cap_and_starts_again_after_a_reset)
     arena_free(a);
     (void)cx;
 }
+TEST(an_arena_of_a_given_size_keeps_that_block_and_no_other)
+{
+    Arena *a = arena_new_sized(100000, 30000);
+    char *first = arena_raw(a, 29000);
+    assert_non_null(first);
+    assert_non_null(arena_raw(a, 60000));
+    assert_null(arena_raw(a, 60000));
+    arena_reset(a);
+    assert_ptr_equal(arena_raw(a, 29000), first);
+    assert_null(arena_raw(a, 80000));
+    arena_free(a);
+    (void)cx;
+}
 TEST(a_message_has_its_parameters_and_a_long_field_is_cut_between_characters)
 {
     Buf b = buf_new(cx->arena, 200);

@@ -15,7 +15,7 @@ static Metric m_refused = METRIC(METRIC_COUNTER, "liuke_ingest_refused_total", "
 static Metric m_unconsented = METRIC(METRIC_COUNTER, "liuke_ingest_unconsented_total", "",
     "events counted and dropped for want of consent");
 
-enum { NOTES = 256, COUNTS = 256, NOTE_TEXT = 72 };
+enum { NOTES = 256, COUNTS = 256, NOTE_TEXT = 72, SCRATCH_KEPT = 8, SCRATCH_FIRST = 1 << 20 };
 typedef struct Note { int64_t at; int source; Msg code; char field[NOTE_TEXT], event[NOTE_TEXT]; } Note;
 struct Ingest {
     Events *events;
@@ -26,6 +26,9 @@ struct Ingest {
     int64_t noted;
     IngestCount counts[COUNTS];
     size_t n_counts;
+    pthread_mutex_t lending;
+    Arena *scratch[SCRATCH_KEPT];            /* not lent at the moment */
+    size_t n_scratch;
 };
 
 Status ingest_new(Cx *cx, Events *ev, const Keys *keys, SourceCache *sources, Ingest **ret)
@@ -36,14 +39,37 @@ Status ingest_new(Cx *cx, Events *ev, const Keys *keys, SourceCache *sources, In
     in->keys = keys;
     in->sources = sources;
     pthread_mutex_init(&in->noting, NULL);
+    pthread_mutex_init(&in->lending, NULL);
     *ret = in;
     return ST_OK;
 }
 void ingest_free(Ingest *in)
 {
     if (!in) return;
+    for (size_t i = 0; i < in->n_scratch; i++) arena_free(in->scratch[i]);
     pthread_mutex_destroy(&in->noting);
+    pthread_mutex_destroy(&in->lending);
     mem_free(in);
+}
+
+/* What a body is parsed into dies before the reply waits for its commit: a request that waits holds little, and the
+ * same few pages are used again and again. */
+static Arena *scratch_lend(Ingest *in)
+{
+    Arena *a = NULL;
+    pthread_mutex_lock(&in->lending);
+    if (in->n_scratch) a = in->scratch[--in->n_scratch];
+    pthread_mutex_unlock(&in->lending);
+    return a ? a : arena_new_sized(CX_ARENA_MAX, SCRATCH_FIRST);
+}
+static void scratch_back(Ingest *in, Arena *a)
+{
+    arena_reset(a);
+    pthread_mutex_lock(&in->lending);
+    bool kept = in->n_scratch < SCRATCH_KEPT;
+    if (kept) in->scratch[in->n_scratch++] = a;
+    pthread_mutex_unlock(&in->lending);
+    if (!kept) arena_free(a);
 }
 
 static void keep_text(char to[NOTE_TEXT], Str s)
@@ -136,6 +162,7 @@ typedef struct Batch {
     Entry  *entries; size_t n;               /* of all kept events */
     size_t *owner;                           /* entries[i] came from the owner[i]-th event of the body */
     const JsonNode **nodes; size_t n_nodes;
+    Cx *reply;                               /* whose arena outlives the scratch one: refusals are kept in it */
     IngestRefusal *refused; size_t n_refused;
     size_t unconsented;
 } Batch;
@@ -158,28 +185,40 @@ static Status list_events(Cx *cx, const IngestCall *call, const JsonNode *body, 
     for (size_t i = 0; i < b->n_nodes; i++, e = json_next(e)) b->nodes[i] = e;
     return ST_OK;
 }
+static bool keep_why(Cx *cx, Why *why)
+{
+    for (size_t i = 0; i < why->n_params; i++) {
+        Param *p = &why->params[i];
+        if (p->text.p && !(p->text = arena_str(cx->arena, p->text)).p) return false;
+    }
+    return true;
+}
 static Status refuse_event(Cx *cx, Ingest *in, const IngestEnvelope *env, Batch *b, size_t index)
 {
-    if (!b->refused) b->refused = ARENA_MANY(cx->arena, IngestRefusal, b->n_nodes);
-    if (!b->refused) return fail(cx, ST_NO_MEM, "ingest");
+    IngestRefusal r = { .index = index, .why = cx->why };
+    if (!b->refused) b->refused = ARENA_MANY(b->reply->arena, IngestRefusal, b->n_nodes);
+    r.message_id = arena_str(b->reply->arena, ingest_event_message_id(b->nodes[index]));
+    if (!b->refused || !r.message_id.p || !keep_why(b->reply, &r.why)) return fail(cx, ST_NO_MEM, "ingest");
     note(cx, in, env->source->number, ingest_event_name(b->nodes[index]));
-    b->refused[b->n_refused++] = (IngestRefusal){ .index = index,
-        .message_id = ingest_event_message_id(b->nodes[index]), .why = cx->why };
+    b->refused[b->n_refused++] = r;
     return ST_OK;
 }
-static Status read_events(Cx *cx, Ingest *in, const IngestEnvelope *env, Batch *b)
+/* The address is sealed once, beside the first event that is written: all of a frame came from there. */
+static Status read_events(Cx *cx, Ingest *in, const IngestEnvelope *given, Batch *b)
 {
+    IngestEnvelope env = *given;
     for (size_t i = 0; i < b->n_nodes; i++) {
         size_t n = 0;
-        Status st = ingest_event_read(cx, env, b->nodes[i], b->entries + b->n, &n);
+        Status st = ingest_event_read(cx, &env, b->nodes[i], b->entries + b->n, &n);
         if (st == ST_INVALID || st == ST_LIMITED) {
-            TRY(refuse_event(cx, in, env, b, i));
+            TRY(refuse_event(cx, in, &env, b, i));
             continue;
         }
         TRY(st);
         b->unconsented += n == 0;
         for (size_t k = 0; k < n; k++) b->owner[b->n + k] = i;
         b->n += n;
+        if (n && env.trust < TRUST_SECRET && b->entries[b->n - 1].event.sealed.n) env.addr = (Str){ 0 };
     }
     return ST_OK;
 }
@@ -230,10 +269,11 @@ static Status append(Cx *cx, Ingest *in, const IngestEnvelope *env, Batch *b, In
     if (b->n == 0) done(arg, ST_OK);
     return ST_OK;
 }
-Status ingest_run(Cx *cx, Ingest *in, const IngestCall *call, IngestResult *ret, EventsDone *done, void *arg)
+static Status run(Cx *cx, Cx *reply, Ingest *in, const IngestCall *call, IngestResult *ret, EventsDone *done,
+    void *arg)
 {
     const JsonNode *body;
-    Batch b = { 0 };
+    Batch b = { .reply = reply };
     IngestEnvelope env = { .keys = in->keys, .type = call->type, .addr = call->addr, .user_agent = call->user_agent,
         .text = call->body.p };
     IngestResult r = { 0 };
@@ -255,4 +295,17 @@ Status ingest_run(Cx *cx, Ingest *in, const IngestCall *call, IngestResult *ret,
     r.n_refused = b.n_refused;
     *ret = r;
     return ST_OK;
+}
+Status ingest_run(Cx *cx, Ingest *in, const IngestCall *call, IngestResult *ret, EventsDone *done, void *arg)
+{
+    Cx own = *cx;
+    own.arena = scratch_lend(in);
+    if (!own.arena) return fail(cx, ST_NO_MEM, "ingest");
+    Status st = run(&own, cx, in, call, ret, done, arg);
+    if (st != ST_OK) {
+        cx->why = own.why;
+        if (!keep_why(cx, &cx->why)) st = fail(cx, ST_NO_MEM, "ingest");
+    }
+    scratch_back(in, own.arena);
+    return st;
 }

@@ -12,25 +12,41 @@ typedef struct Item {
     const JsonNode *user, *anon, *previous, *group, *message, *event, *name, *category, *type,
                    *timestamp, *original, *sent, *context, *properties, *traits, *channel;
 } Item;
-static const struct { Str key; size_t at; } item_keys[] = {
-#define K(text, member) { S_INIT(text), offsetof(Item, member) }
-    K("userId", user), K("anonymousId", anon), K("previousId", previous), K("groupId", group), K("messageId", message),
-    K("event", event), K("name", name), K("category", category), K("type", type), K("timestamp", timestamp),
-    K("originalTimestamp", original), K("sentAt", sent), K("context", context), K("properties", properties),
-    K("traits", traits), K("channel", channel),
+/* By length first: this runs for every key of every event. */
+static const JsonNode **member_of(Item *it, Str k)
+{
+#define K(text, member) if (memcmp(k.p, text, sizeof text - 1) == 0) return &it->member
+    switch (k.n) {
+    case 4:  K("type", type); K("name", name); break;
+    case 5:  K("event", event); break;
+    case 6:  K("userId", user); K("sentAt", sent); K("traits", traits); break;
+    case 7:  K("context", context); K("groupId", group); K("channel", channel); break;
+    case 8:  K("category", category); break;
+    case 9:  K("messageId", message); K("timestamp", timestamp); break;
+    case 10: K("properties", properties); K("previousId", previous); break;
+    case 11: K("anonymousId", anon); break;
+    case 17: K("originalTimestamp", original); break;
+    default: break;
+    }
 #undef K
-};
+    return NULL;
+}
 static void gather(const JsonNode *e, Item *ret)
 {
     const JsonNode *key = json_first(e);
     *ret = (Item){ 0 };
-    for (size_t i = 0; i < e->n; i++, key = json_next(json_next(key)))
-        for (size_t k = 0; k < COUNT(item_keys); k++)
-            if (str_eq(key->s, item_keys[k].key)) {
-                const JsonNode *v = json_next(key);
-                *(const JsonNode **)(void *)((char *)ret + item_keys[k].at) = v->kind == JSON_NULL ? NULL : v;
-                break;
-            }
+    for (size_t i = 0; i < e->n; i++) {
+        const JsonNode *v = json_next(key), **to = member_of(ret, key->s);
+        if (to) *to = v->kind == JSON_NULL ? NULL : v;
+        key = json_next(v);
+    }
+}
+/* Is s one of the names, in any case? */
+static bool among(Str s, const Str *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (s.n == names[i].n && strncasecmp(s.p, names[i].p, s.n) == 0) return true;
+    return false;
 }
 Str ingest_event_message_id(const JsonNode *e) { return json_str_of(json_get(e, S("messageId"))); }
 Str ingest_event_name(const JsonNode *e) { return json_str_of(json_get(e, S("event"))); }
@@ -53,12 +69,11 @@ static Status id_of(Cx *cx, const JsonNode *v, Str field, Str *ret)
 }
 static bool placeholder(Str id)
 {
-    static const char *const none[] = { "anonymous", "guest", "distinctid", "distinct_id", "id", "not_authenticated",
-        "email",
-        "undefined", "true", "false", "null", "none", "0", "nan", "[object Object]", "unknown", "nil", "-1" };
-    for (size_t i = 0; i < COUNT(none); i++)
-        if (id.n == strlen(none[i]) && strncasecmp(id.p, none[i], id.n) == 0) return true;
-    return false;
+    static const Str none[] = { S_INIT("anonymous"), S_INIT("guest"), S_INIT("distinctid"), S_INIT("distinct_id"),
+        S_INIT("id"), S_INIT("not_authenticated"), S_INIT("email"), S_INIT("undefined"), S_INIT("true"),
+        S_INIT("false"), S_INIT("null"), S_INIT("none"), S_INIT("0"), S_INIT("nan"), S_INIT("[object Object]"),
+        S_INIT("unknown"), S_INIT("nil"), S_INIT("-1") };
+    return among(id, none, COUNT(none));
 }
 Status ingest_actor(Cx *cx, const Keys *keys, const char *kind, Str id, Str field, Hash128 *ret)
 {
@@ -95,21 +110,23 @@ static void times(const Cx *cx, const IngestEnvelope *env, const Item *it, Event
 }
 
 typedef enum Type { T_TRACK, T_IDENTIFY, T_PAGE, T_SCREEN, T_GROUP, T_ALIAS, TYPES_ } Type;
-static const char *const type_names[] = { "track", "identify", "page", "screen", "group", "alias" };
-static const char *const stored_names[] = { "", "$identify", "$pageview", "$screen", "$group", "$alias" };
+static const Str type_names[] = { S_INIT("track"), S_INIT("identify"), S_INIT("page"), S_INIT("screen"),
+                                  S_INIT("group"), S_INIT("alias") };
+static const Str stored_names[] = { S_INIT(""), S_INIT("$identify"), S_INIT("$pageview"), S_INIT("$screen"),
+                                    S_INIT("$group"), S_INIT("$alias") };
 static Status type_of(Cx *cx, const IngestEnvelope *env, const Item *it, Type *ret)
 {
     Str t = json_str_of(it->type);
     if (t.n == 0) t = env->type;
     for (int i = 0; i < TYPES_; i++)
-        if (str_is(t, type_names[i])) { *ret = (Type)i; return ST_OK; }
+        if (str_eq(t, type_names[i])) { *ret = (Type)i; return ST_OK; }
     if (t.n == 0) return refuse(cx, ST_INVALID, S("type"), MSG_required, NO_PARAMS);
     return refuse(cx, ST_INVALID, S("type"), MSG_not_one_of,
                   PARAMS({ .name = "names", .text = S("identify, track, page, screen, group, alias") }));
 }
 static Status name_of(Cx *cx, Type type, const Item *it, Str *ret)
 {
-    *ret = str_z(stored_names[type]);
+    *ret = stored_names[type];
     if (type != T_TRACK) return ST_OK;
     Str name = str_trim(json_str_of(it->event));
     if (name.n == 0) return refuse(cx, ST_INVALID, S("event"), MSG_required, NO_PARAMS);
@@ -125,26 +142,23 @@ static Status name_of(Cx *cx, Type type, const Item *it, Str *ret)
 /* Traits that tell who somebody is: sealed, never stored in plain (decisions: personal data). */
 static bool personal(Str key)
 {
-    static const char *const names[] = { "email", "$email", "mail", "phone", "$phone", "mobile", "tel", "telephone",
-        "phone_number",
-        "phonenumber", "name", "$name", "firstname", "first_name", "lastname", "last_name", "fullname", "full_name",
-        "nickname",
-        "realname", "real_name", "username", "user_name", "address", "birthday", "birthdate", "birth_date", "dob",
-        "avatar",
-        "idcard", "id_card", "id_number", "ip", "wechat", "weixin", "qq" };
-    for (size_t i = 0; i < COUNT(names); i++)
-        if (key.n == strlen(names[i]) && strncasecmp(key.p, names[i], key.n) == 0) return true;
-    return false;
+    static const Str names[] = { S_INIT("email"), S_INIT("$email"), S_INIT("mail"), S_INIT("phone"), S_INIT("$phone"),
+        S_INIT("mobile"), S_INIT("tel"), S_INIT("telephone"), S_INIT("phone_number"), S_INIT("phonenumber"),
+        S_INIT("name"), S_INIT("$name"), S_INIT("firstname"), S_INIT("first_name"), S_INIT("lastname"),
+        S_INIT("last_name"), S_INIT("fullname"), S_INIT("full_name"), S_INIT("nickname"), S_INIT("realname"),
+        S_INIT("real_name"), S_INIT("username"), S_INIT("user_name"), S_INIT("address"), S_INIT("birthday"),
+        S_INIT("birthdate"), S_INIT("birth_date"), S_INIT("dob"), S_INIT("avatar"), S_INIT("idcard"),
+        S_INIT("id_card"), S_INIT("id_number"), S_INIT("ip"), S_INIT("wechat"), S_INIT("weixin"), S_INIT("qq") };
+    return among(key, names, COUNT(names));
 }
 /* Of an ordinary event's properties only what can be nothing but personal: "name" there is mostly a product's. */
 static bool personal_property(Str key)
 {
-    static const char *const names[] = { "email", "$email", "phone", "$phone", "mobile", "telephone", "phone_number",
-        "phonenumber",
-        "first_name", "firstname", "last_name", "lastname", "id_card", "idcard", "ip", "$ip" };
-    for (size_t i = 0; i < COUNT(names); i++)
-        if (key.n == strlen(names[i]) && strncasecmp(key.p, names[i], key.n) == 0) return true;
-    return false;
+    static const Str names[] = { S_INIT("email"), S_INIT("$email"), S_INIT("phone"), S_INIT("$phone"),
+        S_INIT("mobile"), S_INIT("telephone"), S_INIT("phone_number"), S_INIT("phonenumber"), S_INIT("first_name"),
+        S_INIT("firstname"), S_INIT("last_name"), S_INIT("lastname"), S_INIT("id_card"), S_INIT("idcard"),
+        S_INIT("ip"), S_INIT("$ip") };
+    return among(key, names, COUNT(names));
 }
 typedef struct Sealing { Buf text; JsonW json; bool any; } Sealing;
 static void seal_begin(Cx *cx, Sealing *s)
@@ -285,6 +299,7 @@ static bool consented(const IngestEnvelope *env, const JsonNode *ctx)
 }
 static bool bot(Str agent)
 {
+    if (agent.n == 0) return false;
     static const char *const signs[] = { "bot", "crawl", "spider", "slurp", "headless", "lighthouse", "monitor",
         "python-", "curl/", "wget" };
     char low[512];

@@ -9,7 +9,7 @@ static Status room(Cx *cx, Props *ps, Str name)
         return refuse(cx, ST_INVALID, name, MSG_too_many, PARAMS({ .name = "max", .value = EVENT_PROPS_MAX }));
     if (ps->n < ps->cap) return ST_OK;
     size_t cap = ps->cap ? ps->cap * 2 : 32;
-    Prop *p = ARENA_MANY(cx->arena, Prop, cap);
+    Prop *p = arena_raw(cx->arena, cap * sizeof *p);       /* at most EVENT_PROPS_MAX * 2 */
     if (!p) return fail(cx, ST_NO_MEM, "props");
     if (ps->n) memcpy(p, ps->p, ps->n * sizeof *p);
     ps->p = p;

@@ -347,6 +347,7 @@ static void *run(void *arg)
 {
     Loop *l = arg;
     Work work = WORK_NONE;
+    pthread_setname_np(pthread_self(), "http");
     for (int round = 0;; round = work == WORK_NOW ? round + 1 : 0) {
         unsigned before = l->steps;
         if (work != WORK_NOW || round % ROUNDS_MAX == 0) wait_events(l, work);

@@ -164,7 +164,7 @@ API(a_wrong_clock_is_corrected_by_when_it_says_it_sent)
         assert_int_equal(last_time(w), cases[i].at * 1000);
     }
 }
-typedef struct Seen { Cx *cx; Buf text; int events, joins; } Seen;
+typedef struct Seen { Cx *cx; const Keys *keys; Buf text; int events, joins; } Seen;
 static Status see(Cx *cx, void *arg, int64_t pos, const Entry *e)
 {
     Seen *s = arg;
@@ -211,6 +211,32 @@ API(personal_traits_leave_the_event_and_addresses_leave_texts)
     assert_non_null(strstr(s.text.p, "$url=https://x.cn/?m=[email]"));
     assert_non_null(strstr(s.text.p, "q=打 [phone]"));
     assert_non_null(strstr(s.text.p, "$referrer=https://s.cn/?q=[email]"));
+}
+static Status sealed_ones(Cx *cx, void *arg, int64_t pos, const Entry *e)
+{
+    Seen *s = arg;
+    Str plain;
+    (void)pos;
+    if (e->kind != ENTRY_EVENT) return ST_OK;
+    s->events++;
+    if (e->event.sealed.n == 0) return ST_OK;
+    ok(keys_open_sealed(s->cx, s->keys, S("log|sealed"), e->event.sealed, &plain));
+    assert_str(plain, "{\"ip\":\"203.0.113.9\"}");
+    s->joins = s->joins * 10 + s->events;                  /* which of the events had it */
+    return ST_OK;
+}
+API(the_address_is_sealed_once_a_request_beside_its_first_event)
+{
+    Seen s = { .cx = w->cx, .keys = w->app.keys };
+    int64_t next;
+    Cx *cx = w->cx;
+    batch(w, "{\"batch\":[{\"type\":\"track\",\"event\":\"A\",\"userId\":\"u\",\"context\":{\"ip\":\"0.0.0.0\"}},"
+             "{\"type\":\"track\",\"userId\":\"u\"},"
+             "{\"type\":\"track\",\"event\":\"B\",\"userId\":\"u\"},{\"type\":\"track\",\"event\":\"C\",\"userId\":\"u\"}]}");
+    batch(w, good);
+    ok(events_read(cx, w->app.events, 0, sealed_ones, &s, &next));
+    assert_int_equal(s.events, 4);
+    assert_int_equal(s.joins, 24);                         /* A asked not to; B has it, C goes without; the next one */
 }
 API(objects_flatten_and_numbers_keep_their_kind)
 {

@@ -130,6 +130,7 @@ static void *worker_run(void *arg)
 {
     Events *e = arg;
     int64_t pause = FLUSH_SECONDS;
+    pthread_setname_np(pthread_self(), "flush");
     while (work_due(e, pause)) {
         Status st = work(e);
         pause = st == ST_OK || st == ST_NOT_FOUND ? FLUSH_SECONDS : RETRY_SECONDS;

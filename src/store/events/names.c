@@ -83,10 +83,24 @@ static Status take_one(Cx *cx, Names *t, NameKind kind, uint16_t source, Str nam
     t->count[kind][source]++;
     return ST_OK;
 }
-static Status take_event(Cx *cx, Names *t, const Event *e, Added **added)
+/* The names this call has met last, by length and ends: events of a batch mostly carry the same ones, and to compare
+ * a short text is cheaper than to hash it. */
+typedef struct Met { Str name; uint16_t source; } Met;
+enum { MET = 64 };
+static bool met(Met all[MET], uint16_t source, Str name)
+{
+    unsigned first = name.n ? (unsigned char)name.p[0] : 0, last = name.n ? (unsigned char)name.p[name.n - 1] : 0;
+    Met *m = all + ((unsigned)name.n * 7 + first + last * 3) % MET;
+    if (m->source == source && m->name.p && str_eq(m->name, name)) return true;
+    *m = (Met){ name, source };
+    return false;
+}
+static Status take_event(Cx *cx, Names *t, const Event *e, Met seen[MET], Added **added)
 {
     TRY(take_one(cx, t, NAME_EVENT, e->source, e->name, added));
-    for (size_t i = 0; i < e->n_props; i++) TRY(take_one(cx, t, NAME_PROP, e->source, e->props[i].name, added));
+    for (size_t i = 0; i < e->n_props; i++)
+        if (!met(seen, e->source, e->props[i].name))
+            TRY(take_one(cx, t, NAME_PROP, e->source, e->props[i].name, added));
     return ST_OK;
 }
 /* Room for all of them first: sets must not be rebuilt half-way, see take_back(). */
@@ -94,12 +108,13 @@ static Status take_all(Cx *cx, Names *t, const Entry *entries, size_t n)
 {
     size_t props = 0;
     Added *added = NULL;
+    Met seen[MET] = { 0 };
     for (size_t i = 0; i < n; i++) if (entries[i].kind == ENTRY_EVENT) props += entries[i].event.n_props;
     TRY(set_reach(cx, &t->sets[NAME_EVENT], n));
     TRY(set_reach(cx, &t->sets[NAME_PROP], props));
     for (size_t i = 0; i < n; i++) {
         if (entries[i].kind != ENTRY_EVENT) continue;
-        Status st = take_event(cx, t, &entries[i].event, &added);
+        Status st = take_event(cx, t, &entries[i].event, seen, &added);
         if (st == ST_OK) continue;
         take_back(t, added);
         return st;

@@ -226,6 +226,7 @@ static Status begin_file(Cx *cx, Wal *w)
     Status st = new_file(cx, w);
     pthread_mutex_lock(&w->lock);
     if (st == ST_OK) st = wal_add_file(cx, w, (WalFile){ .start = w->end, .end = w->end, .window = true });
+    w->began = clock_mono();
     wal_nudge(w);
     pthread_mutex_unlock(&w->lock);
     if (st != ST_OK && w->cur) {
@@ -327,6 +328,7 @@ static void *log_run(void *arg)
     Wal *w = arg;
     Cx cx = { .arena = w->arena };
     WalGroup g;
+    pthread_setname_np(pthread_self(), "log");
     while (take(w, &g)) {
         arena_reset(cx.arena);
         Status st = g.n ? write_group(&cx, w, &g) : ST_OK;      /* only repeats: what they repeat is durable by now */
@@ -366,6 +368,7 @@ static void *ahead_run(void *arg)
 {
     Wal *w = arg;
     Cx cx = { .arena = arena_new(CX_ARENA_MAX) };
+    pthread_setname_np(pthread_self(), "log-ahead");
     while (tidy_due(w)) {
         cx.now = clock_now();
         if (cx.arena) arena_reset(cx.arena);

@@ -41,6 +41,7 @@ struct Wal {
     int64_t  durable, flushed, keep, quarantined, now;
     size_t   prepared;           /* bytes of zeros in next.tmp; 0: it is not there */
     size_t   last_size;          /* of the current file, for the next one's */
+    int64_t  began;              /* ms of clock_mono(): the current file */
     bool     idle, stop, nudged;
     /* the log's thread only (and open and close) */
     Arena   *arena;

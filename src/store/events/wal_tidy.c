@@ -1,6 +1,7 @@
+#include "base/clock.h"
 #include "store/events/wal_in.h"
 
-enum { ZERO_PIECE = 256 << 10, ZERO_SYNC = 4 << 20, GROW = 4 };
+enum { ZERO_PIECE = 256 << 10, ZERO_SYNC = 4 << 20, GROW = 4, RUSH_BYTES = 8 << 20, RUSH_PER_MS = 32 << 10 };
 #define HOUR_MS INT64_C(3600000)
 
 /* ---- zeros for the next file ---- */
@@ -47,6 +48,12 @@ Status wal_prepare(Cx *cx, Wal *w, size_t bytes)
     pthread_mutex_unlock(&w->lock);
     return ST_OK;
 }
+/* Zeros spare small commits the change of the file's size. At this rate commits are large, and writing every byte twice
+ * is what would hold them up: the file grows as it is written, until the rush is over. */
+static bool rush(const Wal *w, size_t used)
+{
+    return used > RUSH_BYTES && (int64_t)used / RUSH_PER_MS > clock_mono() - w->began;
+}
 /* When the file in use is half full. Files grow four times from the first one's 1 MiB, so that an idle folder is
  * small. */
 static Status prepare_next(Cx *cx, Wal *w)
@@ -54,7 +61,7 @@ static Status prepare_next(Cx *cx, Wal *w)
     pthread_mutex_lock(&w->lock);
     const WalFile *f = w->n_files ? w->files + w->n_files - 1 : NULL;
     size_t used = f ? (size_t)(f->end - f->start) : 0, size = w->last_size;
-    bool due = !w->prepared && (!f || f->full || used * 2 > size);
+    bool due = !w->prepared && (!f || ((f->full || used * 2 > size) && !rush(w, used)));
     pthread_mutex_unlock(&w->lock);
     return due ? wal_prepare(cx, w, size * GROW > 1 << 20 ? size * GROW : 1 << 20) : ST_OK;
 }
