@@ -62,7 +62,8 @@ void   res_header(Cx *, Res *, const char *name, Str value);      /* CR, LF, NUL
 Status res_later(Cx *, Res *, Later **ret) MUST_USE;
 void   later_done(Later *, Status);
 /* A reply pulled piece by piece (large downloads, event streams). pull fills at most max bytes: > 0 written, 0 nothing
- * yet (stream_wake() asks again), -1 the end, -2 broken. drop is called once, also when the client leaves. */
+ * yet (stream_wake() asks again), -1 the end, -2 broken. drop is called once, also when the client leaves or
+ * the handler fails after this; when res_stream() itself fails, state stays the caller's. */
 typedef int64_t StreamPull(void *state, char *to, size_t max);
 Status res_stream(Cx *, Res *, const char *type, StreamPull *, void *state, void (*drop)(void *),
     Stream **ret) MUST_USE;

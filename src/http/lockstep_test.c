@@ -263,3 +263,36 @@ TEST(a_client_that_does_not_read_its_reply_is_cut_off)
     close(fd);
     peer_stop(h);
 }
+#ifdef LIUKE_FAULT
+/* Whichever allocation fails, each request is answered, refused with 503, or its connection closed; the next one
+ * is fine. */
+TEST(a_server_short_of_memory_refuses_and_recovers)
+{
+    static const char *const requests[] = {
+        "GET /people/%41?q=1 HTTP/1.1\r\nHost: x\r\n\r\n", log_request, loop_request,
+        "GET /download HTTP/1.1\r\nHost: x\r\n\r\n", "GET /none HTTP/1.1\r\nHost: x\r\n\r\n",
+        "POST /names HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\n\r\n{\"name\":\"a\"}",
+    };
+    static const int fine[] = { 200, 200, 200, 200, 404, 201 };
+    Http *h = peer_server(cx, peer_config());
+    for (size_t i = 0; i < COUNT(requests); i++) {
+        int n = 0;
+        for (bool fired = true; fired && n < 200; n++) {
+            int fd = peer_open(http_port(h));
+            fault_arm(FAULT_ALLOC, n);
+            peer_put(fd, requests[i]);
+            peer_reply(fd, &r);
+            fired = fault_fired(FAULT_ALLOC);
+            fault_arm(FAULT_ALLOC, -1);
+            bool good = r.code == fine[i] || r.code == 503 || r.code == 0 || (r.code == 200 && r.cut);
+            if (!good) print_error("%s: %d %s\n", requests[i], r.code, r.body);
+            assert_true(good && (fired || r.code == fine[i]));
+            close(fd);
+        }
+        assert_in_range(n, 2, 199);
+    }
+    peer_once(http_port(h), loop_request, sizeof loop_request - 1, &r);
+    assert_int_equal(r.code, 200);
+    peer_stop(h);
+}
+#endif

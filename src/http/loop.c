@@ -51,7 +51,10 @@ Conn *loop_came(Loop *l, struct MHD_Connection *mhd)
     const union MHD_ConnectionInfo *fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     const union MHD_ConnectionInfo *from;
     Conn *c = mem_get(sizeof *c);
-    if (!c) return NULL;
+    if (!c) {
+        atomic_fetch_sub(&l->n_conns, 1);     /* loop_gone() will not hear of it */
+        return NULL;
+    }
     *c = (Conn){ .kind = WATCH_CONN, .loop = l, .mhd = mhd, .fd = fd ? fd->connect_fd : -1, .fresh = true,
                  .since = l->now, .next = l->conns };
     from = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
@@ -95,15 +98,19 @@ void loop_watch(Conn *c, bool on)
     if (c->watched == on) return;
     c->watched = watch(c->loop->ep, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, c->fd, EPOLLRDHUP | EPOLLONESHOT, c) && on;
 }
+/* While a request waits, its Res is another thread's. */
+static Stream *sleeping_stream(const Conn *c)
+{
+    Stream *s = c->turn && c->turn->state == TURN_REPLYING ? c->turn->rs.stream : NULL;
+    return s && s->asleep ? s : NULL;
+}
 static void client_left(Conn *c)
 {
-    Turn *t = c->turn;
-    if (!t) return;
-    atomic_store(&t->serve.gone, true);
-    if (t->rs.stream && t->rs.stream->asleep) {
-        t->rs.stream->asleep = false;
-        MHD_resume_connection(t->mhd);
-    }
+    Stream *s = sleeping_stream(c);
+    if (c->turn) atomic_store(&c->turn->serve.gone, true);
+    if (!s) return;
+    s->asleep = false;
+    MHD_resume_connection(c->mhd);
 }
 static void linger_end(Loop *l, Linger *x)
 {
@@ -168,19 +175,20 @@ static void pause_accepting(Loop *l, bool on)
     l->paused = on;
     watch(l->ep, on ? EPOLL_CTL_DEL : EPOLL_CTL_ADD, l->listen, EPOLLIN, &listener);
 }
-static void accept_some(Loop *l)
+/* False when there may be more. */
+static bool accept_some(Loop *l)
 {
     for (int i = 0; i < ACCEPTS_MAX; i++) {
         struct sockaddr_storage addr;
         socklen_t n = sizeof addr;
         if (open_connections(l->http) >= HTTP_CONNECTIONS_MAX) {
             pause_accepting(l, true);
-            return;
+            return true;
         }
         int fd = accept4(l->listen, (struct sockaddr *)&addr, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) pause_accepting(l, true);
-            if (errno != EINTR && errno != ECONNABORTED) return;
+            if (errno != EINTR && errno != ECONNABORTED) return true;
             continue;
         }
         if (!welcome(l->http, fd)) {
@@ -202,6 +210,7 @@ static void accept_some(Loop *l)
         *x = (Handed){ .fd = fd, .addr = addr };
         hand_over(to, x);
     }
+    return false;
 }
 
 /* --- the loop --- */
@@ -239,7 +248,7 @@ static void on_event(Loop *l, const struct epoll_event *e)
     switch (*(const WatchKind *)e->data.ptr) {
     case WATCH_LIBRARY: break;
     case WATCH_WAKE: (void)!read(l->ev, &count, sizeof count); break;
-    case WATCH_LISTEN: accept_some(l); break;
+    case WATCH_LISTEN: (void)accept_some(l); break;
     case WATCH_CONN: client_left(e->data.ptr); break;
     case WATCH_LINGER: linger_read(l, e->data.ptr); break;
     }
@@ -251,8 +260,7 @@ static int64_t patience(const Conn *c)
     if (!c->turn && !c->fresh) return ms_or(cf->ms.idle, HTTP_IDLE_SECONDS);
     if (!c->turn || c->turn->state == TURN_NEW) return ms_or(cf->ms.header, HTTP_HEADER_SECONDS);
     if (c->turn->state == TURN_BODY) return ms_or(cf->ms.body, HTTP_BODY_SECONDS);
-    bool stream_sleeps = c->turn->rs.stream && c->turn->rs.stream->asleep;
-    if (c->turn->state == TURN_REPLYING && !stream_sleeps) return ms_or(cf->ms.reply, HTTP_REPLY_SECONDS);
+    if (c->turn->state == TURN_REPLYING && !sleeping_stream(c)) return ms_or(cf->ms.reply, HTTP_REPLY_SECONDS);
     return INT64_MAX;
 }
 static void tick(Loop *l)
@@ -306,8 +314,8 @@ static void hang_up_idle(Loop *l)
 static void end_streams(Loop *l)
 {
     for (Conn *c = l->conns; c; c = c->next) {
-        Stream *s = c->turn ? c->turn->rs.stream : NULL;
-        if (!s || c->turn->state != TURN_REPLYING || !s->asleep) continue;
+        Stream *s = sleeping_stream(c);
+        if (!s) continue;
         s->asleep = false;
         MHD_resume_connection(c->mhd);
     }
@@ -317,7 +325,7 @@ static bool drain(Loop *l, Work work)
 {
     if (l->listen >= 0 && !l->drained) {
         pause_accepting(l, false);
-        accept_some(l);
+        while (!accept_some(l)) {}
         watch(l->ep, EPOLL_CTL_DEL, l->listen, 0, &listener);
         close(l->listen);
         l->listen = -1;
@@ -392,9 +400,7 @@ Status loop_start(Cx *cx, Loop *l)
 static void resume_all(Loop *l)
 {
     for (Conn *c = l->conns; c; c = c->next) {
-        Turn *t = c->turn;
-        bool asleep = t && (t->suspended || (t->rs.stream && t->rs.stream->asleep));
-        if (asleep) MHD_resume_connection(c->mhd);
+        if ((c->turn && c->turn->suspended) || sleeping_stream(c)) MHD_resume_connection(c->mhd);
     }
 }
 /* After its thread has ended. */

@@ -159,7 +159,9 @@ static Status download(Cx *cx, const Req *rq, Res *rs)
     Counting *c = malloc(sizeof *c);
     assert_non_null(c);
     *c = (Counting){ rq->app, 5 << 20 };
-    return res_stream(cx, rs, "application/octet-stream", count_pull, c, count_drop, NULL);
+    Status st = res_stream(cx, rs, "application/octet-stream", count_pull, c, count_drop, NULL);
+    if (st != ST_OK) free(c);
+    return st;
 }
 /* An event stream: peer_tell() says something to all that are open. */
 enum { TICKERS = 2000 };
@@ -195,7 +197,11 @@ static Status events(Cx *cx, const Req *rq, Res *rs)
     int i = 0;
     assert_non_null(t);
     t->app = rq->app;
-    TRY(res_stream(cx, rs, "text/event-stream", tick_pull, t, tick_drop, &t->stream));
+    Status st = res_stream(cx, rs, "text/event-stream", tick_pull, t, tick_drop, &t->stream);
+    if (st != ST_OK) {
+        free(t);
+        return st;
+    }
     pthread_mutex_lock(&tickers.lock);
     while (i < TICKERS && tickers.list[i]) i++;
     assert_in_range(i, 0, TICKERS - 1);
@@ -274,7 +280,9 @@ Http *peer_server(Cx *cx, HttpConfig cf)
 {
     Http *h = NULL;
     the_app = (struct App){ .commit_us = 200 };
+    pthread_mutex_lock(&commits.lock);
     commits.stop = false;
+    pthread_mutex_unlock(&commits.lock);
     assert_int_equal(pthread_create(&commits.thread, NULL, committer, NULL), 0);
     ok(http_start(cx, &cf, &h));
     return h;

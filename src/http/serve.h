@@ -7,7 +7,11 @@
 
 typedef struct Turn Turn;
 /* Who serves a Req: Req.own, Res.own. no_mem: a getter could not say so, the reply must. */
-typedef struct Serve { const HttpConfig *cf; Cx *cx; const Route *route; Turn *turn; bool no_mem; _Atomic bool gone; } Serve;
+typedef struct Serve {
+    const HttpConfig *cf; Cx *cx; const Route *route; Turn *turn;
+    bool no_mem;
+    _Atomic bool gone;
+} Serve;
 
 enum { LATER_LEFT = 16 };                     /* added to .left: the connection is gone, later_done() frees the Turn */
 struct Later { _Atomic int left; Status st; Turn *turn; sem_t sem; };

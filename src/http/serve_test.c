@@ -77,7 +77,8 @@ TEST(an_error_speaks_the_language_asked_for)
     static const struct { const char *query, *accept; const char *message; } cases[] = {
         { "", NULL, "not found" }, { "lang=zh", NULL, "没有找到" }, { "lang=en", "zh", "not found" },
         { "lang=fr", "zh", "没有找到" }, { "", "zh-CN,zh;q=0.9,en;q=0.8", "没有找到" },
-        { "", "en;q=0.5, zh;q=0.7", "没有找到" }, { "", "fr, de;q=0.9", "not found" }, { "", "zh;q=0", "not found" },
+        { "", "en;q=0.5, zh;q=0.7", "没有找到" }, { "", "fr, de;q=0.9", "not found" },
+        { "", "zh;q=0", "not found" },
         { "", "zho", "not found" }, { "", ";;,,q=", "not found" }, { "", "EN-us, zh", "not found" },
     };
     HttpConfig cf = peer_config();

@@ -13,6 +13,8 @@
 #include "base/limits.h"
 
 static Reply r;
+static const char none_zh[] =
+    "{\"error\":{\"code\":\"not_found\",\"field\":null,\"params\":{},\"message\":\"没有找到\"}}";
 
 static void wait_for(_Atomic int *what, int n)
 {
@@ -40,7 +42,7 @@ TEST(errors_carry_a_request_id_and_pages_their_policies)
     Http *h = peer_server(cx, peer_config());
     int fd = peer_open(http_port(h));
     get_reply(fd, "/none?lang=zh", 404);
-    assert_string_equal(r.body, "{\"error\":{\"code\":\"not_found\",\"field\":null,\"params\":{},\"message\":\"没有找到\"}}");
+    assert_string_equal(r.body, none_zh);
     assert_memory_equal(peer_header(&r, "x-request-id"), "req_", 4);
     assert_string_equal(peer_header(&r, "content-type"), "application/json");
     get_reply(fd, "/status/9", 500);
@@ -188,8 +190,8 @@ TEST(hashing_has_one_thread_a_short_queue_and_then_429)
     for (int i = 0; i < MANY; i++) {
         fd[i] = peer_open(http_port(h));
         get(fd[i], "/cpu");
+        if (i == 0) wait_for(&the_app.started, 1);
     }
-    wait_for(&the_app.started, 1);
     usleep(300000);                           /* all have arrived */
     assert_int_equal(the_app.started, 1);
     int other = peer_open(http_port(h));      /* other queues do not notice */
@@ -221,8 +223,8 @@ TEST(a_full_queue_answers_503_and_says_when_to_come_back)
     for (int i = 0; i < ASKS; i++) {
         fd[i] = peer_open(http_port(h));
         get(fd[i], "/ask");
+        if (i < 2) wait_for(&the_app.started, i + 1);
     }
-    wait_for(&the_app.started, 2);
     usleep(300000);
     the_app.hold = false;
     for (int i = 0; i < ASKS; i++) {
