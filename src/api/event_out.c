@@ -31,7 +31,7 @@ static Str cut(Str s, size_t max)
     while (n && n < s.n && ((unsigned char)s.p[n] & 0xc0) == 0x80) n--;
     return (Str){ s.p, n };
 }
-void event_out_prop(JsonW *w, const Prop *p, size_t max_text)
+static void prop_out(JsonW *w, const Prop *p, size_t max_text)
 {
     jsonw_key(w, p->name);
     switch ((PropKind)p->kind) {
@@ -59,7 +59,7 @@ void event_out_event(JsonW *w, const App *app, const Event *e, size_t max_props,
     jsonw_key(w, S("trust"));    jsonw_i64(w, e->trust);
     jsonw_key(w, S("service"));  jsonw_bool(w, e->flags & EVENT_SERVICE);
     jsonw_key(w, S("props"));    jsonw_open(w, '{');
-    for (size_t i = 0; i < e->n_props && i < max_props; i++) event_out_prop(w, &e->props[i], max_text);
+    for (size_t i = 0; i < e->n_props && i < max_props; i++) prop_out(w, &e->props[i], max_text);
     jsonw_close(w, '}');
     jsonw_close(w, '}');
 }

@@ -5,7 +5,6 @@
 
 void event_out_person(JsonW *, const App *, Hash128 actor);      /* "vis_" and the root in 32 hex digits */
 bool event_out_parse(Str, Hash128 *ret);
-void event_out_prop(JsonW *, const Prop *, size_t max_text);     /* key and value */
 /* {"name","time","received","source","person","trust","service","props"}; at most max_props of them. */
 void event_out_event(JsonW *, const App *, const Event *, size_t max_props, size_t max_text);
 extern const Shape event_out_shape;

@@ -1,6 +1,5 @@
 /* system_api: signing in with the admin token, numbers about this server, health, metrics, the OpenAPI document. */
 #include "api/app.h"
-#include "base/metric.h"
 #include <string.h>
 
 typedef struct SessionIn { Str token; } SessionIn;
@@ -112,32 +111,10 @@ static Status get_stats(Cx *cx, const Req *rq, Res *rs)
     jsonw_close(w, '}');
     return ST_OK;
 }
-static Status get_healthz(Cx *cx, const Req *rq, Res *rs)
-{
-    (void)cx; (void)rq;
-    res_bytes(rs, 200, "text/plain; charset=utf-8", S("ok\n"));
-    return ST_OK;
-}
-static Status get_metrics(Cx *cx, const Req *rq, Res *rs)
-{
-    (void)rq;
-    rs->code = 200;
-    rs->type = S("text/plain; version=0.0.4; charset=utf-8");
-    rs->body = buf_new(cx->arena, 4 << 20);
-    metric_write(&rs->body);
-    return ST_OK;
-}
-static Status get_openapi(Cx *cx, const Req *rq, Res *rs)
-{
-    size_t n;
-    const RouteTable *t = api_tables(&n);
-    openapi_write(res_json(cx, rs, 200), t, n, rq->app->public_url);
-    return ST_OK;
-}
 const Route system_routes[] = {
-    { "GET", "/healthz", get_healthz, .may = PUBLIC, .queue = Q_LOOP, .doc = "is the server up" },
-    { "GET", "/metrics", get_metrics, .may = MAY_STAFF, .queue = Q_LOOP, .doc = "metrics for Prometheus" },
-    { "GET", "/api/1/openapi.json", get_openapi, .may = PUBLIC, .queue = Q_LOOP, .doc = "this document" },
+    { "GET", "/healthz", http_healthz, .may = PUBLIC, .queue = Q_LOOP, .doc = "is the server up" },
+    { "GET", "/metrics", http_metrics, .may = MAY_STAFF, .queue = Q_LOOP, .doc = "metrics for Prometheus" },
+    { "GET", "/api/1/openapi.json", http_openapi, .may = PUBLIC, .queue = Q_LOOP, .doc = "this document" },
     { "POST", "/api/1/session", post_session, .may = PUBLIC, .queue = Q_LOOP, .takes = &session_in,
         .gives = &done_shape,
       .rate = 10, .rate_seconds = 60, .doc = "sign in to the console with the admin token" },

@@ -123,10 +123,6 @@ static Status walk(Cx *cx, Props *ps, Str prefix, const JsonNode *object, int de
     }
     return ST_OK;
 }
-Status props_add_object(Cx *cx, Props *ps, Str prefix, const JsonNode *object)
-{
-    return object && object->kind == JSON_OBJECT ? walk(cx, ps, prefix, object, prefix.n ? 2 : 1) : ST_OK;
-}
 Status props_add_node(Cx *cx, Props *ps, Str name, const JsonNode *v)
 {
     return v->kind == JSON_OBJECT ? walk(cx, ps, name, v, 2) : add_value(cx, ps, name, v);

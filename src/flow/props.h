@@ -14,6 +14,5 @@ typedef struct Props { Prop *p; size_t n, cap; int scrubbed; } Props;
 Status props_add(Cx *, Props *, Str name, Prop value) MUST_USE;
 Status props_add_str(Cx *, Props *, Str name, Str value) MUST_USE;          /* scrubbed; empty ones too */
 Status props_add_node(Cx *, Props *, Str name, const JsonNode *) MUST_USE;  /* flattened under name */
-Status props_add_object(Cx *, Props *, Str prefix, const JsonNode *) MUST_USE;   /* its members, names prefixed */
 bool   props_has(const Props *, Str name);
 #endif

@@ -8,6 +8,7 @@ int command_serve(Cx *, const Config *);
 int command_ask(Cx *, const Config *);
 int command_import(Cx *, const Config *);
 int command_export(Cx *, const Config *);
+int command_recover(Cx *, const Config *);
 int command_source(Cx *, const Config *);
 int command_complain(const Cx *, Lang);      /* print cx->why on standard error; 1 */
 #endif

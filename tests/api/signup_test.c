@@ -78,7 +78,7 @@ API(a_person_is_born_by_a_code_with_its_consents_its_past_and_an_event)
     snprintf(path, sizeof path, "/api/1/people/%.*s", (int)person.n, person.p);
     call(w, .method = "GET", .path = path, .staff = true);
     expect(w, 200, "\"purpose\":\"policy\",\"granted\":true");
-    strncat(path, "/timeline", sizeof path - strlen(path) - 1);
+    snprintf(path, sizeof path, "/api/1/people/%.*s/timeline", (int)person.n, person.p);
     call(w, .method = "GET", .path = path, .staff = true);
     expect(w, 200, "\"name\":\"$signup\"");
     expect(w, 200, "\"name\":\"Viewed\"");                      /* the anonymous past is this person's */
