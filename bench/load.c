@@ -5,7 +5,8 @@
  *
  * Each "@@@@@@@@@@@@@@@@" (16 signs) in the body becomes another number each time, so that no two messages share an id;
  * each "################" one of 100,000 numbers: visitors come back.
- * -w: seconds at the start that do not count. Prints one line: requests, errors, per second, p50 and p99 in ms. */
+ * -w: seconds at the start that do not count. When time is up every request under way is still waited for. Prints one
+ * line: requests counted, errors, per second, p50 and p99 in ms, and how many were answered 200 in all. */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -21,11 +22,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { HOLES_MAX = 10000, HOLE = 16, VISITORS = 100000, THREADS_MAX = 64, EVENTS = 256, REPLY_MAX = 16384, SLOTS = 200000, SLOT_US = 10 };
+enum { HOLES_MAX = 10000, HOLE = 16, VISITORS = 100000, THREADS_MAX = 64, EVENTS = 256, LATE_SECONDS = 10, REPLY_MAX = 16384, SLOTS = 200000, SLOT_US = 10 };
 typedef struct Conn { int fd; size_t sent, got; int64_t from; char *out, in[REPLY_MAX]; } Conn;
 typedef struct Job {
     int index, n_conns;
-    int64_t requests, errors, worst;
+    int64_t requests, errors, worst, good;
     uint64_t next, random;
     uint32_t slots[SLOTS];                    /* latencies, 10 µs each */
     pthread_t thread;
@@ -38,7 +39,7 @@ static struct {
     char headers[4096];
     char *request;
     size_t n, holes[HOLES_MAX], n_holes, who[HOLES_MAX], n_who;
-    int64_t from, until;
+    int64_t from, until, late;                /* late: what is not answered by then never will be */
     _Atomic int64_t left;
     uint32_t seed;
 } o = { .conns = 256, .threads = 1, .seconds = 3, .warm = 0.5, .path = "/", .total = -1 };
@@ -80,9 +81,10 @@ static void push(Conn *c)
 static bool start(Job *j, Conn *c)
 {
     if (o.total >= 0 && atomic_fetch_sub(&o.left, 1) <= 0) return false;
+    c->from = now_ns();
+    if (c->from >= o.until) return false;
     fill(j, c->out);
     c->sent = c->got = 0;
-    c->from = now_ns();
     push(c);
     return true;
 }
@@ -98,12 +100,14 @@ static size_t whole(const Conn *c)
 static void count(Job *j, const Conn *c)
 {
     int64_t t = now_ns(), us = (t - c->from) / 1000, slot = us / SLOT_US;
-    if (t < o.from) return;
-    j->requests++;
-    if (us > j->worst) j->worst = us;
-    if (strncmp(c->in, "HTTP/1.1 200", 12) != 0) {
+    bool good = strncmp(c->in, "HTTP/1.1 200", 12) == 0;
+    j->good += good;
+    if (!good) {
         if (!j->errors++) fprintf(stderr, "load: %.*s\n", (int)(c->got < 300 ? c->got : 300), c->in);
     }
+    if (t < o.from || t > o.until) return;
+    j->requests++;
+    if (us > j->worst) j->worst = us;
     j->slots[slot < SLOTS ? slot : SLOTS - 1]++;
 }
 static void *run(void *arg)
@@ -125,7 +129,7 @@ static void *run(void *arg)
         epoll_ctl(ep, EPOLL_CTL_ADD, c->fd, &e);
         open += start(j, c);
     }
-    while (open > 0 && now_ns() < o.until) {
+    while (open > 0 && now_ns() < o.late) {
         struct epoll_event events[EVENTS];
         int n = epoll_wait(ep, events, EVENTS, 100);
         for (int i = 0; i < n; i++) {
@@ -146,6 +150,7 @@ static void *run(void *arg)
             if (!start(j, c)) open--;
         }
     }
+    j->errors += open;                        /* never answered */
     return NULL;
 }
 static size_t find_holes(const char *sign, size_t from, size_t at[HOLES_MAX])
@@ -220,22 +225,25 @@ int main(int argc, char **argv)
     if (o.total >= 0) o.warm = 0;
     o.from = start_ns + (int64_t)(o.warm * 1e9);
     o.until = o.total >= 0 ? INT64_MAX : o.from + (int64_t)(o.seconds * 1e9);
+    o.late = o.total >= 0 ? INT64_MAX : o.until + LATE_SECONDS * INT64_C(1000000000);
     for (int i = 0; i < o.threads; i++) {
         jobs[i].index = i;
         jobs[i].n_conns = o.conns / o.threads + (i < o.conns % o.threads);
         if (pthread_create(&jobs[i].thread, NULL, run, &jobs[i]) != 0) die("thread");
     }
-    int64_t requests = 0, errors = 0, worst = 0;
+    int64_t requests = 0, errors = 0, worst = 0, good = 0;
     for (int i = 0; i < o.threads; i++) {
         pthread_join(jobs[i].thread, NULL);
         requests += jobs[i].requests;
         errors += jobs[i].errors;
+        good += jobs[i].good;
         if (jobs[i].worst > worst) worst = jobs[i].worst;
     }
-    double took = (double)(now_ns() - o.from) / 1e9;
-    printf("requests %lld errors %lld rate %.0f p50_ms %.2f p99_ms %.2f max_ms %.2f\n", (long long)requests,
+    int64_t end = now_ns();
+    double took = (double)((end < o.until ? end : o.until) - o.from) / 1e9;
+    printf("requests %lld errors %lld rate %.0f p50_ms %.2f p99_ms %.2f max_ms %.2f good %lld\n", (long long)requests,
            (long long)errors, (double)requests / took, percentile(jobs, requests, 0.5),
            percentile(jobs, requests, 0.99),
-           (double)worst / 1000);
+           (double)worst / 1000, (long long)good);
     return errors != 0;
 }
