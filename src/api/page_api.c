@@ -12,10 +12,26 @@ static const struct {
 } files[] = {
     { S_INIT("/console"), "index.html", "text/html; charset=utf-8" },
     { S_INIT("/console/app.js"), "app.js", "text/javascript; charset=utf-8" },
+    { S_INIT("/console/base.js"), "base.js", "text/javascript; charset=utf-8" },
+    { S_INIT("/console/insight.js"), "insight.js", "text/javascript; charset=utf-8" },
+    { S_INIT("/console/lists.js"), "lists.js", "text/javascript; charset=utf-8" },
     { S_INIT("/console/text.js"), "text.js", "text/javascript; charset=utf-8" },
     { S_INIT("/console/style.css"), "style.css", "text/css; charset=utf-8" },
     { S_INIT("/join.css"), "join.css", "text/css; charset=utf-8" },
 };
+/* Stricter than the server's own policy: nothing inline, and no script at all on the hosted page. */
+#define POLICY(more) "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; " \
+    "frame-ancestors 'none'" more
+static void lock_console(Cx *cx, Res *rs)
+{
+    res_header(cx, rs, "Content-Security-Policy", S(POLICY("; script-src 'self'; connect-src 'self'")));
+}
+static Html *page(Cx *cx, Res *rs, int code)
+{
+    Html *h = res_html(cx, rs, code);
+    res_header(cx, rs, "Content-Security-Policy", S(POLICY("")));
+    return h;
+}
 static Status get_file(Cx *cx, const Req *rq, Res *rs)
 {
     size_t i = 0;
@@ -24,6 +40,7 @@ static Status get_file(Cx *cx, const Req *rq, Res *rs)
     if (!f) return fail(cx, ST_BUG, "a page's file is not embedded");
     res_bytes(rs, 200, files[i].type, f->bytes);
     res_header(cx, rs, "Cache-Control", S("no-cache"));
+    if (i == 0) lock_console(cx, rs);
     return ST_OK;
 }
 static Status get_root(Cx *cx, const Req *rq, Res *rs)
@@ -83,7 +100,7 @@ static void error_out(Html *h, Cx *cx, const Req *rq, const Why *why)
 static Status email_page(Cx *cx, const Req *rq, Res *rs, int code, Str email, Str anon, const Why *why)
 {
     const Words *t = &words[rq->lang];
-    Html *h = res_html(cx, rs, code);
+    Html *h = page(cx, rs, code);
     head(h, rq, t->title);
     HTML_RAW(h, "<p class=\"lead\">");
     html_text(h, t->lead);
@@ -114,7 +131,7 @@ static void consent_out(Html *h, const char *name, Str text, bool required)
 static Status code_page(Cx *cx, const Req *rq, Res *rs, int code, Str id, const Why *why)
 {
     const Words *t = &words[rq->lang];
-    Html *h = res_html(cx, rs, code);
+    Html *h = page(cx, rs, code);
     head(h, rq, t->title);
     HTML_RAW(h, "<p class=\"lead\">");
     html_text(h, t->sent);
@@ -187,7 +204,7 @@ static Status post_code(Cx *cx, const Req *rq, Res *rs)
         return code_page(cx, rq, rs, code_for(st), id, &why);
     }
     TRY(st);
-    Html *h = res_html(cx, rs, 200);
+    Html *h = page(cx, rs, 200);
     head(h, rq, t->done);
     HTML_RAW(h, "<p class=\"lead\">");
     html_text(h, t->done_hint);
@@ -200,7 +217,10 @@ static Status post_code(Cx *cx, const Req *rq, Res *rs)
 const Route page_routes[] = {
     { "GET", "/", get_root, .may = PUBLIC, .queue = Q_LOOP, .doc = "to the console" },
     FILE_ROUTE("/console", "the console's page"),
-    FILE_ROUTE("/console/app.js", "the console's script"),
+    FILE_ROUTE("/console/app.js", "the console's frame: signing in, which page"),
+    FILE_ROUTE("/console/base.js", "what the console's pages share"),
+    FILE_ROUTE("/console/insight.js", "the console's trend and retention"),
+    FILE_ROUTE("/console/lists.js", "the console's live events, people, sources and mails"),
     FILE_ROUTE("/console/text.js", "the console's words"),
     FILE_ROUTE("/console/style.css", "the console's looks"),
     FILE_ROUTE("/join.css", "the hosted page's looks"),

@@ -47,12 +47,12 @@ Status api_owner(Cx *cx, Req *rq)
     rq->may = MAY_STAFF;
     return ST_OK;
 }
-static Status ok_out(Cx *cx, Res *rs)
+static Status ok_out(Cx *cx, Res *rs, bool ok)
 {
     JsonW *w = res_json(cx, rs, 200);
     jsonw_open(w, '{');
     jsonw_key(w, S("ok"));
-    jsonw_bool(w, true);
+    jsonw_bool(w, ok);
     jsonw_close(w, '}');
     return ST_OK;
 }
@@ -66,7 +66,7 @@ static Status cookie_out(Cx *cx, const Req *rq, Res *rs, Str value, const char *
     if (rq->tls) buf_addz(&b, "; Secure");
     if (b.bad) return fail(cx, ST_NO_MEM, "cookie");
     res_header(cx, rs, "Set-Cookie", buf_str(&b));
-    return ok_out(cx, rs);
+    return ok_out(cx, rs, true);
 }
 static Status post_session(Cx *cx, const Req *rq, Res *rs)
 {
@@ -74,6 +74,8 @@ static Status post_session(Cx *cx, const Req *rq, Res *rs)
     if (!admin(rq->app, str_trim(in->token))) return refuse(cx, ST_UNKNOWN_WHO, S("token"), MSG_bad_token, NO_PARAMS);
     return cookie_out(cx, rq, rs, str_trim(in->token), "2592000");
 }
+/* For a page that does not know yet: an answer, where any other route would refuse. */
+static Status get_session(Cx *cx, const Req *rq, Res *rs) { return ok_out(cx, rs, rq->may & MAY_STAFF); }
 static Status delete_session(Cx *cx, const Req *rq, Res *rs) { return cookie_out(cx, rq, rs, S(""), "0"); }
 
 typedef struct StatsOut { int64_t events, actors, people, segments, segment_bytes, tail_events, log_bytes,
@@ -118,6 +120,8 @@ const Route system_routes[] = {
     { "POST", "/api/1/session", post_session, .may = PUBLIC, .queue = Q_LOOP, .takes = &session_in,
         .gives = &done_shape,
       .rate = 10, .rate_seconds = 60, .doc = "sign in to the console with the admin token" },
+    { "GET", "/api/1/session", get_session, .may = PUBLIC, .queue = Q_LOOP, .gives = &done_shape,
+        .doc = "is the caller signed in to the console" },
     { "DELETE", "/api/1/session", delete_session, .may = PUBLIC, .queue = Q_LOOP, .gives = &done_shape,
         .doc = "sign out of the console" },
     { "GET", "/api/1/stats", get_stats, .may = MAY_STAFF, .queue = Q_ASK, .gives = &stats_shape,

@@ -1,10 +1,10 @@
 #include "main/demo.h"
-#include "base/limits.h"
+#include "base/id.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { DAYS = 28, A_DAY = 80, SESSIONS_MAX = DAYS, ENTRIES_MAX = 512, LIVE_A_STEP = 3 };
+enum { DAYS = 28, A_DAY = 240, SESSIONS_MAX = DAYS, ENTRIES_MAX = 512, LIVE_SLOTS = 120 };
 static const int64_t DAY_MS = 86400000;
 static const char *const titles[] = { "小王子", "三体", "活着", "围城", "边城", "呐喊", "平凡的世界", "百年孤独", "人间词话", "浮生六记" };
 static const char *const topics[] = { "童话", "科幻", "小说", "小说", "小说", "小说", "小说", "小说", "诗词", "散文" };
@@ -108,26 +108,59 @@ static Status visitor(Play *p, int64_t born_day, int index, int64_t until)
 static Status history(Cx *cx, Play *p, int64_t day)
 {
     int64_t born = cx->now / DAY_MS - DAYS + day;
-    int visitors = A_DAY + (int)(born % 7 < 2 ? 30 : 0);
+    int visitors = A_DAY + (int)(born % 7 < 2 ? 80 : 0);
     for (int i = 0; i < visitors; i++) TRY(visitor(p, born, i, cx->now));
     return send(p);
+}
+/* Who may be here today: the first half are new, the others came before. One slot a day is one visitor, so that an
+ * afternoon of the demo does not make everybody come back. */
+static void todays(Play *p, Visitor *v, size_t slot)
+{
+    int64_t today = p->cx->now / DAY_MS, born = today;
+    size_t index = 10000 + slot;
+    uint64_t rng = (uint64_t)today * 7919u + slot;
+
+    if (slot >= LIVE_SLOTS / 2) {
+        born -= 1 + (int64_t)pick(&rng, DAYS / 2);
+        index = pick(&rng, A_DAY);
+    }
+    int a = snprintf(v->anon, sizeof v->anon, "demo-a-%lld-%zu", (long long)born, index);
+    int u = snprintf(v->user, sizeof v->user, "demo-u-%lld-%zu", (long long)born, index);
+    v->actor = keys_actor(p->in->app.keys, S("anon"), (Str){ v->anon, (size_t)a });
+    v->known = keys_actor(p->in->app.keys, S("user"), (Str){ v->user, (size_t)u });
+    v->channel = channels[pick(&rng, COUNT(channels))];
+    v->device = devices[pick(&rng, COUNT(devices))];
+}
+/* Signing up has a key of its own, so that a visitor does it once however often chance says so. */
+static Status live_signup(Play *p, Visitor *v)
+{
+    p->who = v->anon;
+    p->serial = -1;
+    p->entries[p->n++] = (Entry){ .kind = ENTRY_JOIN, .join = { .id = id_new(p->cx), .anon = v->actor, .user = v->known,
+        .time = p->cx->now } };
+    return tell(p, v, "Signed Up", p->cx->now, NULL, 0);
 }
 static Status live(Cx *cx, Play *p)
 {
     uint64_t rng = (uint64_t)cx->now;
-    char name[32];
-    for (int i = 0; i < LIVE_A_STEP; i++) {
-        Visitor v = { .rng = next(&rng) };
-        int n = snprintf(name, sizeof name, "demo-live-%llu", (unsigned long long)(v.rng % 400));
-        v.actor = keys_actor(p->in->app.keys, S("anon"), (Str){ name, (size_t)n });
-        v.channel = channels[pick(&v.rng, COUNT(channels))];
-        v.device = devices[pick(&v.rng, COUNT(devices))];
-        size_t book = pick(&v.rng, COUNT(titles));
-        Prop props[] = { { .name = S("title"), .kind = PROP_STR, .s = str_z(titles[book]) }, { .name = S("topic"), .kind = PROP_STR, .s = str_z(topics[book]) } };
-        p->who = "live";
-        p->serial = cx->now * 8 + i;
-        TRY(tell(p, &v, chance(&rng) < 0.6 ? "$pageview" : "Book Opened", cx->now, props, COUNT(props)));
-    }
+    Visitor v = { 0 };
+    size_t slot = pick(&rng, LIVE_SLOTS), book = pick(&rng, COUNT(titles));
+    double what = chance(&rng);
+    int64_t now = cx->now;
+    char path[32];
+
+    todays(p, &v, slot);
+    if (slot < LIVE_SLOTS / 2 && what < 0.04) TRY(live_signup(p, &v));
+    int n = snprintf(path, sizeof path, "/book/%zu", book);
+    Prop page = { .name = S("$path"), .kind = PROP_STR, .s = { path, (size_t)n } };
+    Prop props[] = { { .name = S("title"), .kind = PROP_STR, .s = str_z(titles[book]) },
+        { .name = S("topic"), .kind = PROP_STR, .s = str_z(topics[book]) },
+        { .name = S("seconds"), .kind = PROP_INT, .i = 60 + (int64_t)pick(&rng, 500) } };
+    p->who = "live";
+    p->serial = now;
+    if (what < 0.55) TRY(tell(p, &v, "$pageview", now, &page, 1));
+    else if (what < 0.75) TRY(tell(p, &v, "Book Opened", now, props, 2));
+    else TRY(tell(p, &v, what < 0.95 ? "Chapter Read" : "Shared", now, props, what < 0.95 ? 3 : 2));
     return send(p);
 }
 Status demo_step(Cx *cx, Instance *in)

@@ -14,7 +14,8 @@ API(no_route_of_the_team_opens_without_the_token)
 }
 API(the_console_and_its_files_are_served)
 {
-    static const char *const files[][2] = { { "/console", "<main" }, { "/console/app.js", "EventSource" },
+    static const char *const files[][2] = { { "/console", "<main" }, { "/console/app.js", "hashchange" },
+        { "/console/base.js", "fetch" }, { "/console/insight.js", "retention" }, { "/console/lists.js", "EventSource" },
         { "/console/text.js", "留存" },
                                             { "/console/style.css", "--accent" }, { "/join.css", "input" },
                                                 { "/join", "type=\"email\"" } };
@@ -36,6 +37,25 @@ API(signing_in_gives_a_cookie_that_opens_the_console_and_no_more)
         found |= str_is(w->res.headers[i].name, "Set-Cookie") && memmem(w->res.headers[i].value.p,
             w->res.headers[i].value.n, "HttpOnly; SameSite=Strict", 25);
     assert_true(found);
+    call(w, .method = "GET", .path = "/api/1/session");
+    expect(w, 200, "{\"ok\":false}");
+    call(w, .method = "GET", .path = "/api/1/session", .staff = true);
+    expect(w, 200, "{\"ok\":true}");
+}
+API(names_are_offered_by_how_often_they_come)
+{
+    call(w, .method = "GET", .path = "/api/1/names", .staff = true);
+    expect(w, 200, "{\"events\":[],\"props\":[],\"sampled\":0}");
+    for (int i = 0; i < 3; i++) {
+        call(w, .method = "POST", .path = "/v1/track", .key = w->pk.p, .body = i
+            ? "{\"event\":\"Often\",\"anonymousId\":\"a1\",\"properties\":{\"plan\":\"pro\"}}"
+            : "{\"event\":\"Seldom\",\"anonymousId\":\"a2\"}");
+        expect(w, 200, "success");
+    }
+    call(w, .method = "GET", .path = "/api/1/names", .staff = true);
+    expect(w, 200, "\"events\":[{\"name\":\"Often\",\"count\":2},{\"name\":\"Seldom\",\"count\":1}]");
+    expect(w, 200, "{\"name\":\"plan\",\"count\":2}");
+    expect(w, 200, "\"sampled\":3}");
 }
 API(a_visitor_has_a_timeline_before_leaving_anything)
 {

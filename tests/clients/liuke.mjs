@@ -35,7 +35,7 @@ export function serve(dir, ...more) {
       const at = /http:\/\/[\d.]+:(\d+)\/console/.exec(server.greeting);
       if (!at || server.url) return;
       server.url = `http://127.0.0.1:${at[1]}`;
-      setTimeout(() => { clearTimeout(late); server.token = /admin token (\S+)/.exec(server.greeting)?.[1] ?? ""; good(server); }, 50);
+      setTimeout(() => { clearTimeout(late); server.token = /(?:admin token|管理令牌) ([\w-]+)/.exec(server.greeting)?.[1] ?? ""; good(server); }, 50);
     });
   });
 }
