@@ -1,4 +1,5 @@
-/* limits: every maximum a caller can meet, in one place; docs/guide/limits.md repeats them. */
+/* limits: every maximum a caller can meet, in one place. docs/guide/en/limits.md and zh/limits.md repeat
+ * them (tools/limits.py). */
 #ifndef LIUKE_LIMITS_H
 #define LIUKE_LIMITS_H
 

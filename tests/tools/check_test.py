@@ -344,6 +344,19 @@ def a_dead_link_is_named():
 
 
 @case
+def a_limit_that_the_pages_lack_or_tell_wrong_is_named():
+    limits, page = "src/base/limits.h", "docs/guide/zh/limits.md"
+    text = read(limits)
+    with Planted(limits, text.replace("    /* json */", "    ODD_MAX = 7,\n    /* json */"), instead=True):
+        expect("limits.py", limits, text[:text.index("    /* json */")].count("\n") + 1, "ODD_MAX is missing in " + page)
+    text = read(page)
+    at = text[:text.index("| `EVENT_PROPS_MAX` | 255 |")].count("\n") + 1
+    with Planted(page, text.replace("| `EVENT_PROPS_MAX` | 255 |", "| `EVENT_PROPS_MAX` | 256 |"), instead=True):
+        expect("limits.py", page, at, "EVENT_PROPS_MAX is 255 in")
+    refuse("limits.py", page, "| `ODD_MAX` | 7 | x |\n", "ODD_MAX is no limit of")
+
+
+@case
 def a_registrys_host_is_named():
     for host in ("https://registry.npmjs" + ".org/x", "http://deb.debian" + ".org/debian"):
         refuse("links.py", "tests/clients/package-lock.json", f'"resolved": "{host}"\n', "a package registry's host")

@@ -1,7 +1,7 @@
 /* ask: questions about behaviour over an Events snapshot: trend and retention so far.
  *
  * A question is JSON (decoded by ask_shape, field errors as everywhere) and its answer is a struct that
- * ask_write() turns into JSON; the definitions are those of docs/guide/questions.md.
+ * ask_write() turns into JSON; the definitions are those of docs/guide/en/questions.md.
  *
  *   {"kind":"trend","event":{"name":"Signed Up","props":{"plan":"free"}},"measure":"count"|"people","period":"day",
  *    "from":"2026-01-01","to":"2026-02-01","timezone":"Asia/Shanghai","week_start":"monday","filter":[…]}
