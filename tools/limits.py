@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""limits: every maximum of src/base/limits.h stands in the help centre's page of limits, in each language, with its value.
+"""limits: every maximum of src/base/limits.h stands in the help centre, in each language, with its value.
   tools/limits.py [TREE]"""
 import re
 import csource

@@ -348,7 +348,8 @@ def a_limit_that_the_pages_lack_or_tell_wrong_is_named():
     limits, page = "src/base/limits.h", "docs/guide/zh/limits.md"
     text = read(limits)
     with Planted(limits, text.replace("    /* json */", "    ODD_MAX = 7,\n    /* json */"), instead=True):
-        expect("limits.py", limits, text[:text.index("    /* json */")].count("\n") + 1, "ODD_MAX is missing in " + page)
+        line = text[:text.index("    /* json */")].count("\n") + 1
+        expect("limits.py", limits, line, "ODD_MAX is missing in " + page)
     text = read(page)
     at = text[:text.index("| `EVENT_PROPS_MAX` | 255 |")].count("\n") + 1
     with Planted(page, text.replace("| `EVENT_PROPS_MAX` | 255 |", "| `EVENT_PROPS_MAX` | 256 |"), instead=True):

@@ -1,4 +1,4 @@
-/* column: arrays of numbers and of texts as bytes, and back. Drawn in docs/storage-segments.md.
+/* column: arrays of numbers and of texts as bytes, and back. Drawn in docs/storage.md.
  *
  * Numbers are kept as the cheapest of three forms: one value; bits above a base, packed in groups
  * of 256 with 8 lanes of 32 bits side by side (one kernel serves all widths, and a vector register holds

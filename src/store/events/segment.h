@@ -1,6 +1,6 @@
 /* segment: an immutable file of one UTC month's events, sorted by (person, time, log order), in columns.
  *
- * Drawn in docs/storage-segments.md. The person of a row is the root its actor had when the file was written; the actor
+ * Drawn in docs/storage.md. The person of a row is the root its actor had when the file was written; the actor
  * is kept beside it, so that joins and undos since then can be followed. Blocks of about 16k events are cut between
  * people (a person past the cap goes on in the next). Every column of a block, the dictionaries, the directory and
  * the header
