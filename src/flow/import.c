@@ -46,6 +46,11 @@ static Status begin_tx(Cx *cx, void *arg)
     same = b->spec->as_new ? NULL : same_file(all, n, b->spec->first);
     if (same) {
         b->found = *same;
+        if (same->done == 0) {           /* nothing was read: what was said first may have been the mistake */
+            b->found.format = b->fresh.format;
+            b->found.map = b->fresh.map;
+            b->found.head = b->fresh.head;
+        }
         b->found.hashed = b->fresh.hashed;
         memcpy(b->found.hash, b->fresh.hash, 32);
         return import_save(cx, &b->found);

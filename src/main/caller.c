@@ -55,7 +55,7 @@ static Status over_socket(Cx *cx, Caller *c, const char *method, Str path, Str b
     if (url.bad) return fail(cx, ST_NO_MEM, "caller");
     snprintf(lang, sizeof lang, "Accept-Language: %s", cx->lang == LANG_ZH ? "zh" : "en");
     struct curl_slist *headers = curl_slist_append(NULL, lang);
-    headers = curl_slist_append(headers, "Content-Type: application/octet-stream");
+    headers = curl_slist_append(headers, "Content-Type:");   /* none: JSON here, a file's bytes there */
     headers = curl_slist_append(headers, "Expect:");
     curl_easy_reset(c->curl);
     curl_easy_setopt(c->curl, CURLOPT_UNIX_SOCKET_PATH, c->socket);

@@ -101,6 +101,30 @@ test("a file goes into a running server through its socket, and its events are t
   } finally { await server.stop(); }
 });
 
+test("a running server is asked by ask, source and export as an open folder is", async () => {
+  const d = fresh(), server = await serve(d);
+  try {
+    const added = run(d, "source", "add", "shop", "--consent", "assumed", "--reason", "tests");
+    assert.match(added.out, /public key pk_\S+\s+secret key sk_\S+/, added.err);
+    assert.match(run(d, "source", "add", "shop", "--consent", "off").err, /name: already registered/);
+    assert.match(run(d, "source", "list").out, /^shop +web +assumed +pk_/m);
+    file(d, "l.csv", HEAD + rows(0, 10));
+    assert.equal(run(d, "import", "l.csv", ...MAP).code, 0);
+    const trend = JSON.stringify({ kind: "trend", event: {}, period: "month", from: "2020-01-01", to: "2027-01-01", timezone: "UTC" });
+    const values = JSON.parse(run(d, "ask", trend, "--json").out).values;
+    assert.equal(values.reduce((a, b) => a + b), 10);
+    assert.match(run(d, "ask", "{}").err, /kind: required/);
+    assert.equal(exported(d).length, 10);
+  } finally { await server.stop(); }
+});
+
+test("a map that was wrong the first time does not stick to the file", () => {
+  const d = fresh();
+  file(d, "m.csv", HEAD + rows(0, 5));
+  assert.match(run(d, "import", "m.csv", "--map", "time=when,event=what,user=who").err, /no such column: when/);
+  assert.match(run(d, "import", "m.csv", ...MAP).out, /^5 events imported/m);
+});
+
 test("NDJSON and an access log import by their format", () => {
   const d = fresh();
   file(d, "e.ndjson", '{"at":1767225600000,"what":"open","who":"u1","deep":{"a":1}}\n{"at":"2026-01-01T00:00:01Z","what":"open","who":"u2"}\n{broken\n');

@@ -62,8 +62,8 @@ Status import_add(Cx *cx, const Import *m)
 Status import_save(Cx *cx, const Import *m)
 {
     return db_run(cx, SQL("UPDATE import SET hash = $2, hashed = $3, head = $4, done = $5, line = $6, kept = $7, "
-                          "rejected = $8, changed = $9 WHERE id = $1"),
+                          "rejected = $8, changed = $9, format = $10, map = $11 WHERE id = $1"),
                   BINDS(b_i64(m->id), b_bytes((Str){ (const char *)m->hash, 32 }), b_i64(m->hashed), b_str(m->head),
                       b_i64(m->done), b_i64(m->line),
-                        b_i64(m->kept), b_i64(m->rejected), b_i64(cx->now)));
+                        b_i64(m->kept), b_i64(m->rejected), b_i64(cx->now), b_str(m->format), b_str(m->map)));
 }
