@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <string.h>
 
-enum { THREADS = 2, EVENTS_A_THREAD = 200000, WORKER_ARENA = 64 << 20 };
+enum { THREADS = 2, EVENTS_A_THREAD = 50000, WORKER_ARENA = 64 << 20 };
 
 /* One thread's part of the people. */
 typedef struct Worker {
