@@ -113,7 +113,8 @@ TEST(a_wrong_question_names_its_field)
     rig_open(cx, &r, test_dir());
     for (size_t i = 0; i < COUNT(WRONG); i++) {
         assert_int_equal(ask_state(cx, r.s, str_z(WRONG[i].json), &a), ST_INVALID);
-        if (strcmp(cx->why.field, WRONG[i].field) != 0 || cx->why.msg != WRONG[i].msg) print_error("%s\n", WRONG[i].json);
+        if (strcmp(cx->why.field, WRONG[i].field) != 0 || cx->why.msg != WRONG[i].msg)
+            print_error("%s\n", WRONG[i].json);
         assert_string_equal(cx->why.field, WRONG[i].field);
         assert_int_equal(cx->why.msg, WRONG[i].msg);
     }
