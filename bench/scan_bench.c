@@ -37,12 +37,13 @@ static size_t session(Entry *e, Prop *props, size_t room, uint64_t people, int64
         const char *name = NAMES[rnd(sizeof NAMES / sizeof *NAMES)];
         p[0] = (Prop){ .name = S("country"), .kind = PROP_STR, .s = str_z(COUNTRIES[who % 8]) };
         p[1] = (Prop){ .name = S("path"), .kind = PROP_STR };
-        static char paths[500][16];
+        static char paths[500][32];
         uint64_t path = rnd(500) * rnd(500) / 500;
         snprintf(paths[path], sizeof paths[path], "/p/%" PRIu64, path);
         p[1].s = str_z(paths[path]);
         p[2] = (Prop){ .name = S("price"), .kind = PROP_DOUBLE, .d = (double)rnd(50000) / 100 };
-        e[i] = (Entry){ .kind = ENTRY_EVENT, .event = { .source = 1, .trust = TRUST_SECRET, .name = str_z(name), .time = t,
+        e[i] = (Entry){ .kind = ENTRY_EVENT, .event = { .source = 1, .trust = TRUST_SECRET, .name = str_z(name),
+            .time = t,
             .received = t + (int64_t)rnd(2000), .props = p, .n_props = strcmp(name, "buy") == 0 ? 3 : 2 } };
         e[i].event.actor = (Hash128){ who * UINT64_C(0x9E3779B97F4A7C15) + 1, who };
     }
@@ -95,19 +96,27 @@ int main(int argc, char **argv)
     printf("append %.1f s\n", (double)(clock_mono_us() - t0) / 1e6);
     for (int pass = 0; pass < 2; pass++) {
         must(&cx, events_stats(&cx, ev, &st), "stats");
-        printf("%" PRId64 " events, %" PRId64 " people, %" PRId64 " in the tail, %" PRId64 " segments, %.2f bytes an event\n",
+        printf("%" PRId64 " events, %" PRId64 " people, %" PRId64 " in the tail, %" PRId64 " segments, %.2f bytes "
+            "an event\n",
             st.events, st.people, st.tail_events, st.segments,
             (double)st.segment_bytes / (double)(st.events - st.tail_events));
-        question(&cx, ev, "trend, all events by day", "{\"kind\":\"trend\",\"period\":\"day\",\"event\":{},\"from\":\"2024-01-01\","
+        question(&cx, ev, "trend, all events by day",
+            "{\"kind\":\"trend\",\"period\":\"day\",\"event\":{},\"from\":\"2024-01-01\","
             "\"to\":\"2024-04-01\"}", st.events);
-        question(&cx, ev, "people by day, country is CN", "{\"kind\":\"trend\",\"period\":\"day\",\"measure\":\"people\","
-            "\"event\":{},\"from\":\"2024-01-01\",\"to\":\"2024-04-01\",\"filter\":[{\"prop\":\"country\",\"op\":\"is\","
+        question(&cx, ev, "people by day, country is CN",
+            "{\"kind\":\"trend\",\"period\":\"day\",\"measure\":\"people\","
+            "\"event\":{},\"from\":\"2024-01-01\",\"to\":\"2024-04-01\",\"filter\":[{\"prop\":\"country\","
+            "\"op\":\"is\","
             "\"value\":\"CN\"}]}", st.events);
-        question(&cx, ev, "trend, buy and price over 100", "{\"kind\":\"trend\",\"period\":\"day\",\"event\":{\"name\":\"buy\"},"
-            "\"from\":\"2024-01-01\",\"to\":\"2024-04-01\",\"filter\":[{\"prop\":\"price\",\"op\":\"gt\",\"value\":100}]}", st.events);
-        question(&cx, ev, "retention 90 x 90, any event", "{\"kind\":\"retention\",\"period\":\"day\",\"first_interval\":\"2024-01-01\","
+        question(&cx, ev, "trend, buy and price over 100",
+            "{\"kind\":\"trend\",\"period\":\"day\",\"event\":{\"name\":\"buy\"},"
+            "\"from\":\"2024-01-01\",\"to\":\"2024-04-01\",\"filter\":[{\"prop\":\"price\",\"op\":\"gt\","
+            "\"value\":100}]}", st.events);
+        question(&cx, ev, "retention 90 x 90, any event",
+            "{\"kind\":\"retention\",\"period\":\"day\",\"first_interval\":\"2024-01-01\","
             "\"intervals\":90,\"start_event\":{},\"return_event\":{}}", st.events);
-        question(&cx, ev, "first time by week, signup to buy", "{\"kind\":\"retention\",\"period\":\"week\",\"mode\":\"first_time\","
+        question(&cx, ev, "first time by week, signup to buy",
+            "{\"kind\":\"retention\",\"period\":\"week\",\"mode\":\"first_time\","
             "\"first_interval\":\"2024-01-01\",\"intervals\":13,\"start_event\":{\"name\":\"signup\"},"
             "\"return_event\":{\"name\":\"buy\"}}", st.events);
         if (pass) break;

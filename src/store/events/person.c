@@ -143,6 +143,7 @@ static Status from_key(Timeline *t, Segment *s, Block *b, uint32_t key)
     for (; lo < s->n_blocks && s->blocks[lo].first_key <= key; lo++) {
         if (s->blocks[lo].min >= t->before) continue;
         TRY(segment_block(t->cx, s, lo, b));
+        TRY(segment_block_actors(t->cx, b));
         for (uint32_t p = 0; p < b->n_people && b->key[p] <= key; p++)
             if (b->key[p] == key) TRY(from_block(t, b, p));
     }

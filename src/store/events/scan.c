@@ -63,8 +63,10 @@ static void person(Worker *w, uint32_t key, const int64_t *time, const uint8_t *
     w->count.people += before < n;
     w->fold.person(&w->fold, time, code, n);
 }
+/* Nobody else has this person, and its own stream not in the next block either: the span is all there is. */
 static bool alone(const ScanSources *all, const Source *s)
 {
+    if (!s->seg || s->person == s->block.n_people) return false;
     for (size_t i = 0; i < all->n; i++)
         if (&all->p[i] != s && !all->p[i].done && all->p[i].key == s->key) return false;
     return true;
@@ -73,16 +75,10 @@ static Status one_person(Worker *w, ScanSources *all, Source *first)
 {
     uint32_t key = first->key;
     if (alone(all, first)) {
-        w->n = 0;
-        TRY(gather(w, first));
-        TRY(source_next(&w->cx, first));
-        if (first->done || first->key != key) {
-            person(w, key, w->time, w->code, w->n);
-            return ST_OK;
-        }
-    } else {
-        w->n = 0;
+        person(w, key, first->time, first->code, first->n);
+        return source_next(&w->cx, first);
     }
+    w->n = 0;
     for (Source *s = all->p; s < all->p + all->n; s++)
         while (!s->done && s->key == key) {
             TRY(gather(w, s));

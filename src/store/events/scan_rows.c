@@ -76,7 +76,8 @@ static Status over_sources(Cx *cx, const Snapshot *snap, ScanSources *all, bool 
 Status scan_rows(Cx *cx, const Snapshot *snap, int64_t from, int64_t to, bool hide_erased, ScanRow *each, void *arg)
 {
     static const Selector everything = { .matchers = { { .any = true } }, .n_matchers = 1 };
-    SourcePlan plan = { .sel = &everything, .people = snap->people, .from = from, .to = to, .key_last = UINT32_MAX };
+    SourcePlan plan = { .sel = &everything, .people = snap->people, .from = from, .to = to, .key_last = UINT32_MAX,
+        .whole = true };
     ScanInput in;
     ScanSources all;
     TRY(scan_input(cx, snap, &plan, true, &in));

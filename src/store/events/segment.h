@@ -92,7 +92,8 @@ typedef struct Block {
     uint32_t *name, *origin, *actor;
     struct Room { void *p; size_t size; } rooms[8];
 } Block;
-Status segment_block(Cx *, Segment *, uint32_t index, Block *) MUST_USE;       /* key, first, time, actor */
+Status segment_block(Cx *, Segment *, uint32_t index, Block *) MUST_USE;       /* key, first, time */
+Status segment_block_actors(Cx *, Block *) MUST_USE;
 Status segment_block_names(Cx *, Block *) MUST_USE;       /* name, origin */
 Status segment_block_received(Cx *, Block *) MUST_USE;
 /* NOT_FOUND: no event of the block has it. segment_prop_done() frees. */
@@ -107,7 +108,7 @@ size_t segment_longest_list(const BlockProp *);
 
 /* All properties of a block at once, to have its events back one by one. */
 typedef struct BlockEvents { Block *b; BlockProp *props; uint32_t *ids; size_t n; } BlockEvents;
-Status segment_events(Cx *, Block *, BlockEvents *ret) MUST_USE;   /* also names, origins and received of the block */
+Status segment_events(Cx *, Block *, BlockEvents *ret) MUST_USE;   /* and all other columns of the block */
 void   segment_events_done(BlockEvents *);
 /* All but the actor's key, in cx->arena; texts are slices of the segment and of the BlockEvents. */
 Status segment_event(Cx *, const BlockEvents *, uint32_t i, Event *ret) MUST_USE;

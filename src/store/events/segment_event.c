@@ -32,6 +32,7 @@ size_t segment_longest_list(const BlockProp *p)
 }
 Status segment_events(Cx *cx, Block *b, BlockEvents *ret)
 {
+    TRY(segment_block_actors(cx, b));
     TRY(segment_block_names(cx, b));
     TRY(segment_block_received(cx, b));
     *ret = (BlockEvents){ .b = b };

@@ -344,7 +344,35 @@ TEST(no_memory_at_a_start_is_said)
     rig_done(&r);
 }
 
-/* ---- limits of names ---- */
+/* ---- limits of times and names ---- */
+
+TEST(times_no_segment_could_hold_are_refused)
+{
+    static const int64_t bad[] = { INT64_MIN, INT64_MAX, -INT64_C(62135596800001), INT64_C(253402300800000) };
+    static const int64_t good[] = { -INT64_C(62135596800000), 0, INT64_C(253402300799999) };
+    Rig r;
+    const Event *line;
+    size_t n;
+    rig_open(cx, &r, test_dir());
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        Entry e = { .kind = ENTRY_EVENT, .event = { .source = 1, .name = S("x"), .actor = rig_key(1),
+            .time = bad[i] } };
+        assert_int_equal(state_names(cx, r.s, &e, 1), ST_INVALID);
+        assert_string_equal(cx->why.field, "time");
+        rig_append(cx, &r, &e, 1);                         /* were it in a log nevertheless: left out, nothing breaks */
+    }
+    for (size_t i = 0; i < COUNT(good); i++) {
+        Entry e = { .kind = ENTRY_EVENT, .event = { .source = 1, .name = S("x"), .actor = rig_key(1),
+            .time = good[i] } };
+        ok(state_names(cx, r.s, &e, 1));
+        rig_append(cx, &r, &e, 1);
+    }
+    ok(rig_flush(cx, &r));
+    ok(person_timeline(cx, r.s, rig_key(1), INT64_MAX, 9, &line, &n));
+    assert_int_equal(n, COUNT(good));
+    for (size_t i = 0; i < n; i++) assert_int_equal(line[i].time, good[n - 1 - i]);
+    rig_done(&r);
+}
 
 static Entry named(uint16_t source, const char *name)
 {

@@ -77,6 +77,14 @@ static bool wanted(const SourcePlan *plan, const BlockInfo *b)
     return b->last_key >= plan->key_first && b->first_key <= plan->key_last && b->max >= plan->from &&
         b->min < plan->to;
 }
+static bool all_chosen(const Source *s)
+{
+    const BlockInfo *b = &s->seg->blocks[s->block.index];
+    unsigned none = 0;
+    if (b->min < s->plan->from || b->max >= s->plan->to) return false;
+    for (uint32_t i = 0; i < s->block.n; i++) none |= s->codes[i] == 0;
+    return !none;
+}
 /* The next block with chosen events; NOT_FOUND: none. */
 static Status next_block(Cx *cx, Source *s)
 {
@@ -85,6 +93,8 @@ static Status next_block(Cx *cx, Source *s)
         TRY(segment_block(cx, s->seg, s->next_block, &s->block));
         TRY(selector_block(cx, s->plan->sel, &s->in, &s->block, s->codes, &s->any));
         if (!s->any) continue;
+        if (s->moved) TRY(segment_block_actors(cx, &s->block));
+        s->all = !s->moved && !s->plan->whole && all_chosen(s);
         s->next_block++;
         s->person = 0;
         return ST_OK;
@@ -92,20 +102,44 @@ static Status next_block(Cx *cx, Source *s)
     return ST_NOT_FOUND;
 }
 /* Branchless: most blocks keep nearly all or nearly none. */
-static size_t pick(const Source *s, uint32_t p)
+static size_t pick(const Source *s, uint32_t from, uint32_t to)
 {
-    const Block *b = &s->block;
     const SourcePlan *plan = s->plan;
-    uint32_t root = segment_root(b->key[p]);
+    const int64_t *time = s->block.time;
     size_t n = 0;
-    for (uint32_t i = b->first[p]; i < b->first[p + 1]; i++) {
-        s->out_time[n] = b->time[i];
+    for (uint32_t i = from; i < to; i++) {
+        s->out_time[n] = time[i];
         s->out_code[n] = s->codes[i];
         s->index[n] = i;
-        n += (s->codes[i] != 0) & (b->time[i] >= plan->from) & (b->time[i] < plan->to);
-        if (s->moved && n && s->index[n - 1] == i && joins_root(plan->people, b->actor[i]) != root) n--;
+        n += (s->codes[i] != 0) & (time[i] >= plan->from) & (time[i] < plan->to);
     }
     return n;
+}
+static size_t drop_moved(const Source *s, uint32_t root, size_t n)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (joins_root(s->plan->people, s->block.actor[s->index[i]]) != root) continue;
+        s->out_time[kept] = s->out_time[i];
+        s->out_code[kept] = s->out_code[i];
+        s->index[kept++] = s->index[i];
+    }
+    return kept;
+}
+static void span(Source *s, uint32_t p)
+{
+    uint32_t from = s->block.first[p], to = s->block.first[p + 1];
+    s->key = s->block.key[p];
+    if (s->all) {                                          /* as it lies in the block */
+        s->n = to - from;
+        s->time = s->block.time + from;
+        s->code = s->codes + from;
+        return;
+    }
+    s->n = pick(s, from, to);
+    if (s->moved) s->n = drop_moved(s, segment_root(s->key), s->n);
+    s->time = s->out_time;
+    s->code = s->out_code;
 }
 static Status segment_next(Cx *cx, Source *s)
 {
@@ -124,12 +158,8 @@ static Status segment_next(Cx *cx, Source *s)
             s->done = true;
             return ST_OK;
         }
-        s->n = pick(s, p);
-        if (s->n == 0) continue;
-        s->key = s->block.key[p];
-        s->time = s->out_time;
-        s->code = s->out_code;
-        return ST_OK;
+        span(s, p);
+        if (s->n) return ST_OK;
     }
 }
 Status source_next(Cx *cx, Source *s) { return s->seg ? segment_next(cx, s) : rows_next(cx, s); }

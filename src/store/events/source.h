@@ -13,6 +13,7 @@ typedef struct SourcePlan {
     const PeopleView *people;
     int64_t  from, to;           /* event time, to exclusive */
     uint32_t key_first, key_last;        /* of people, both inclusive */
+    bool     whole;              /* .index is wanted, to have events back */
 } SourcePlan;
 typedef struct Source {
     const SourcePlan *plan;
@@ -29,6 +30,7 @@ typedef struct Source {
     Block     block;
     uint32_t  next_block, person;
     uint8_t   any, *codes;       /* codes: of the block */
+    bool      all;               /* every event of the block is chosen, and in range */
     /* rows */
     const Row *rows;
     size_t    n_rows, at;

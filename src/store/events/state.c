@@ -203,6 +203,10 @@ size_t state_tail_bytes(const State *s) { return s->bytes; }
 static Status index_event(Cx *cx, State *s, const EntryHead *h, const char *at)
 {
     const Event *e = &h->event;
+    if (e->time < STATE_TIME_MIN || e->time > STATE_TIME_MAX) {      /* refused at append: not from there */
+        s->damaged++;
+        return ST_OK;
+    }
     TailRow r = { .time = e->time, .at = at, .size = (uint32_t)h->size, .source = e->source, .trust = e->trust,
         .flags = e->flags };
     TRY(actors_number(cx, s->actors, e->actor, &r.actor));
@@ -339,6 +343,10 @@ static Status know_stored(Cx *cx, State *s)
 }
 Status state_names(Cx *cx, State *s, const Entry *entries, size_t n)
 {
+    for (size_t i = 0; i < n; i++)
+        if (entries[i].kind == ENTRY_EVENT &&
+            (entries[i].event.time < STATE_TIME_MIN || entries[i].event.time > STATE_TIME_MAX))
+            return refuse(cx, ST_INVALID, S("time"), MSG_bad_time, NO_PARAMS);
     pthread_mutex_lock(&s->limits_lock);
     Status st = s->limits_ready ? ST_OK : know_stored(cx, s);
     s->limits_ready = st == ST_OK;

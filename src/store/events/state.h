@@ -24,7 +24,7 @@ void   state_chunk(State *, int64_t pos, int64_t end, char *bytes, size_t n);
 size_t state_tail_bytes(const State *);
 
 /* Name limits: would these names of this source be one too many? Called before the append, with what the batch
- * holds. */
+ * holds. INVALID "time" outside the years 1 to 9999. */
 Status state_names(Cx *, State *, const Entry *, size_t n) MUST_USE;
 
 /* Write the tail into new segments (synced) and say which manifest would make them count; state_commit() makes

@@ -7,6 +7,9 @@
 #include "store/events/snapshot.h"
 #include <pthread.h>
 
+/* Years 1 to 9999: outside no segment could hold an event. */
+#define STATE_TIME_MIN (-INT64_C(62135596800000))
+#define STATE_TIME_MAX INT64_C(253402300799999)
 enum { CHANGE_NONE, CHANGE_FLUSH, CHANGE_MERGE };
 /* What a flush or merge has written and nobody uses yet. */
 typedef struct Change {
