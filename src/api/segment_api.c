@@ -38,17 +38,27 @@ static void problem(Cx *cx, const Req *rq, Res *rs, Status st)
     jsonw_close(w, '}');
     if (st == ST_LIMITED || st == ST_BUSY || st == ST_NO_MEM) res_header(cx, rs, "Retry-After", S("2"));
 }
+static Str head_of(Str s, size_t max)
+{
+    size_t n = s.n < max ? s.n : max;
+    while (n && n < s.n && ((unsigned char)s.p[n] & 0xc0) == 0x80) n--;
+    return (Str){ s.p, n };
+}
+/* As many as fit: the events that were good are being kept, so the reply must not fail for its size. */
 static void refused_out(Cx *cx, const Req *rq, JsonW *w, const IngestResult *r)
 {
+    enum { ROOM = HTTP_REPLY_MAX - (8 << 10) };
+    jsonw_key(w, S("rejected_total"));
+    jsonw_i64(w, (int64_t)r->n_refused);
     jsonw_key(w, S("rejected"));
     jsonw_open(w, '[');
-    for (size_t i = 0; i < r->n_refused; i++) {
+    for (size_t i = 0; i < r->n_refused && w->b->n < ROOM; i++) {
         const IngestRefusal *f = &r->refused[i];
         Buf text = buf_new(cx->arena, 600);
         buf_msg(&text, rq->lang, &f->why);
         jsonw_open(w, '{');
         jsonw_key(w, S("index"));     jsonw_i64(w, (int64_t)f->index);
-        jsonw_key(w, S("messageId")); jsonw_str(w, f->message_id);
+        jsonw_key(w, S("messageId")); jsonw_str(w, head_of(f->message_id, MESSAGE_ID_BYTES_MAX));
         jsonw_key(w, S("code"));      jsonw_str(w, str_z(msg_code(f->why.msg)));
         jsonw_key(w, S("field"));     jsonw_str(w, str_z(f->why.field));
         jsonw_key(w, S("error"));     jsonw_str(w, buf_str(&text));

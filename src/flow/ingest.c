@@ -222,11 +222,17 @@ static Status read_events(Cx *cx, Ingest *in, const IngestEnvelope *given, Batch
     }
     return ST_OK;
 }
+/* A long name was cut where it stands in a Why. */
+static bool is_name(Str s, Str name)
+{
+    enum { CUT = sizeof((Why *)0)->field - 4 };
+    return str_eq(s, name) || (name.n >= CUT && str_starts(s, name));
+}
 static bool names(const Entry *e, Str name)
 {
     if (e->kind != ENTRY_EVENT) return false;
-    if (str_eq(e->event.name, name)) return true;
-    for (size_t i = 0; i < e->event.n_props; i++) if (str_eq(e->event.props[i].name, name)) return true;
+    if (is_name(e->event.name, name)) return true;
+    for (size_t i = 0; i < e->event.n_props; i++) if (is_name(e->event.props[i].name, name)) return true;
     return false;
 }
 /* A name past the source's limit: the events that carry it are refused, the others stay. */
@@ -269,6 +275,7 @@ static Status append(Cx *cx, Ingest *in, const IngestEnvelope *env, Batch *b, In
     if (b->n == 0) done(arg, ST_OK);
     return ST_OK;
 }
+static const JsonNode *object_or_null(const JsonNode *v) { return v && v->kind == JSON_OBJECT ? v : NULL; }
 static Status run(Cx *cx, Cx *reply, Ingest *in, const IngestCall *call, IngestResult *ret, EventsDone *done,
     void *arg)
 {
@@ -283,9 +290,9 @@ static Status run(Cx *cx, Cx *reply, Ingest *in, const IngestCall *call, IngestR
     TRY(json_parse(cx, call->body, &body));
     TRY(authorise(cx, in, call, body, &env));
     TRY(list_events(cx, call, body, &b));
-    Str sent = json_str_of(json_get(body, S("sentAt")));
-    if (!clock_parse(sent.n ? sent : call->sent_at, &env.sent)) env.sent = 0;
-    if (call->batch) env.context = json_get(body, S("context"));
+    if (!ingest_event_time(json_get(body, S("sentAt")), &env.sent) && !clock_parse(call->sent_at, &env.sent))
+        env.sent = 0;
+    if (call->batch) env.context = object_or_null(json_get(body, S("context")));
     if (env.trust < TRUST_SECRET) env.subnet = subnet_of(cx, call->addr);
     TRY(read_events(cx, in, &env, &b));
     metric_add(&m_unconsented, (int64_t)b.unconsented);

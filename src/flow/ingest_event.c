@@ -1,6 +1,7 @@
 #include "flow/ingest_event.h"
 #include "base/id.h"
 #include "base/limits.h"
+#include "base/scrub.h"
 #include "flow/props.h"
 #include <string.h>
 #include <strings.h>
@@ -88,10 +89,15 @@ Status ingest_actor(Cx *cx, const Keys *keys, const char *kind, Str id, Str fiel
     return ST_OK;
 }
 
-static bool time_of(const JsonNode *v, int64_t *ret)
+static const int64_t LAST_MS = 253402300799999;           /* the end of the year 9999 */
+bool ingest_event_time(const JsonNode *v, int64_t *ret)
 {
-    if (v && v->kind == JSON_INT && v->i > 0) { *ret = v->i; return true; }
-    return v && v->kind == JSON_STR && clock_parse(v->s, ret);
+    if (!v) return false;
+    if (v->kind == JSON_STR) return clock_parse(v->s, ret);
+    if (v->kind == JSON_INT && v->i > 0 && v->i <= LAST_MS) *ret = v->i;
+    else if (v->kind == JSON_DOUBLE && v->d >= 1 && v->d < (double)LAST_MS) *ret = (int64_t)v->d;
+    else return false;
+    return true;
 }
 /* Segment's correction: received - (sent - claimed), kept within what we can know. */
 static void times(const Cx *cx, const IngestEnvelope *env, const Item *it, Event *e)
@@ -99,8 +105,8 @@ static void times(const Cx *cx, const IngestEnvelope *env, const Item *it, Event
     int64_t claimed = 0, sent = 0;
 
     e->received = cx->now;
-    if (!time_of(it->original ? it->original : it->timestamp, &claimed)) claimed = 0;
-    if (!time_of(it->sent, &sent)) sent = env->sent;
+    if (!ingest_event_time(it->original ? it->original : it->timestamp, &claimed)) claimed = 0;
+    if (!ingest_event_time(it->sent, &sent)) sent = env->sent;
     e->claimed = claimed;
     e->sent = sent;
     e->time = claimed ? claimed : cx->now;
@@ -135,8 +141,8 @@ static Status name_of(Cx *cx, Type type, const Item *it, Str *ret)
             PARAMS({ .name = "max", .value = EVENT_NAME_BYTES_MAX }));
     for (size_t i = 0; i < name.n; i++)
         if ((unsigned char)name.p[i] < 0x20) return refuse(cx, ST_INVALID, S("event"), MSG_bad_text, NO_PARAMS);
-    *ret = name;
-    return ST_OK;
+    int scrubbed;
+    return scrub_text(cx, name, ret, &scrubbed);
 }
 
 /* Traits that tell who somebody is: sealed, never stored in plain (decisions: personal data). */
@@ -183,11 +189,15 @@ static Status seal_end(Cx *cx, const IngestEnvelope *env, Sealing *s, Str *ret)
     return keys_seal(cx, env->keys, S("log|sealed"), buf_str(&s->text), ret);
 }
 typedef bool Personal(Str key);
+static Status check_object(Cx *cx, const JsonNode *o, Str field)
+{
+    if (!o || o->kind == JSON_OBJECT) return ST_OK;
+    return refuse(cx, ST_INVALID, field, MSG_wrong_type, PARAMS({ .name = "want", .text = S("object") }));
+}
 static Status add_members(Cx *cx, Props *ps, const JsonNode *o, Personal *is_personal, Sealing *s)
 {
     if (!o) return ST_OK;
-    if (o->kind != JSON_OBJECT)
-        return refuse(cx, ST_INVALID, S("properties"), MSG_wrong_type, PARAMS({ .name = "want", .text = S("object") }));
+    props_layer(ps);
     const JsonNode *key = json_first(o);
     for (size_t i = 0; i < o->n; i++) {
         const JsonNode *v = json_next(key);
@@ -217,14 +227,14 @@ static Status add_page(Cx *cx, Props *ps, const JsonNode *page)
     for (size_t i = 0; i < COUNT(page_names); i++) {
         const JsonNode *v = json_get(page, page_names[i].key);
         Str as = page_names[i].as;
-        if (v && as.n && v->kind == JSON_STR && v->s.n && !props_has(ps, as)) TRY(props_add_str(cx, ps, as, v->s));
+        if (v && as.n && v->kind == JSON_STR && v->s.n) TRY(props_add_str(cx, ps, as, v->s));
     }
     return ST_OK;
 }
 /* utm_campaign arrives as campaign.name, every other utm_x as campaign.x. */
 static Status add_campaign(Cx *cx, Props *ps, const JsonNode *c)
 {
-    const JsonNode *key = json_first(c);
+    const JsonNode *key = c->kind == JSON_OBJECT ? json_first(c) : NULL;
     for (size_t i = 0; key && i < c->n; i++) {
         const JsonNode *v = json_next(key);
         Buf b = buf_new(cx->arena, PROP_NAME_BYTES_MAX);
@@ -249,7 +259,7 @@ static Status add_other(Cx *cx, Props *ps, Str key, const JsonNode *v)
     for (size_t i = 0; i < COUNT(context_names); i++)
         if (str_eq(key, context_names[i].key)) {
             Str as = context_names[i].as;
-            return as.n && v->kind != JSON_OBJECT && !props_has(ps, as) ? props_add_node(cx, ps, as, v) : ST_OK;
+            return as.n && v->kind != JSON_OBJECT ? props_add_node(cx, ps, as, v) : ST_OK;
         }
     Buf b = buf_new(cx->arena, PROP_NAME_BYTES_MAX);
     buf_addz(&b, "context.");
@@ -257,11 +267,12 @@ static Status add_other(Cx *cx, Props *ps, Str key, const JsonNode *v)
     if (b.bad)
         return refuse(cx, ST_INVALID, S("context"), MSG_too_long,
             PARAMS({ .name = "max", .value = PROP_NAME_BYTES_MAX }));
-    return props_has(ps, buf_str(&b)) ? ST_OK : props_add_node(cx, ps, buf_str(&b), v);
+    return props_add_node(cx, ps, buf_str(&b), v);
 }
 static Status add_context(Cx *cx, Props *ps, const JsonNode *ctx)
 {
     const JsonNode *key = ctx ? json_first(ctx) : NULL;
+    props_layer(ps);
     for (size_t i = 0; key && i < ctx->n; i++) {
         const JsonNode *v = json_next(key);
         if (str_is(key->s, "page")) TRY(add_page(cx, ps, v));
@@ -273,10 +284,10 @@ static Status add_context(Cx *cx, Props *ps, const JsonNode *ctx)
     return ST_OK;
 }
 /* A page call repeats the page in its properties: under the same names as the context's. */
-static Status add_page_call(Cx *cx, Props *ps, const Item *it, Sealing *s)
+static Status add_page_call(Cx *cx, Props *ps, const Item *it)
 {
     const JsonNode *o = it->properties, *key = o ? json_first(o) : NULL;
-    (void)s;
+    props_layer(ps);
     for (size_t i = 0; key && i < o->n; i++) {
         const JsonNode *v = json_next(key);
         Str as = key->s;
@@ -290,10 +301,16 @@ static Status add_page_call(Cx *cx, Props *ps, const Item *it, Sealing *s)
     return category.n && !props_has(ps, S("category")) ? props_add_str(cx, ps, S("category"), category) : ST_OK;
 }
 
+/* The event's own context wins over the envelope's, key by key. */
+static const JsonNode *context_get(const IngestEnvelope *env, const JsonNode *ctx, Str key)
+{
+    const JsonNode *v = json_get(ctx, key);
+    return v ? v : json_get(env->context, key);
+}
 static bool consented(const IngestEnvelope *env, const JsonNode *ctx)
 {
     if (env->source->consent != CONSENT_ASK) return true;
-    const JsonNode *c = json_get(ctx, S("consent")), *p = json_get(c, S("categoryPreferences"));
+    const JsonNode *c = context_get(env, ctx, S("consent")), *p = json_get(c, S("categoryPreferences"));
     const JsonNode *v = json_get(p ? p : c, S("analytics"));
     return v && v->kind == JSON_BOOL && v->b;
 }
@@ -311,7 +328,7 @@ static bool bot(Str agent)
 }
 static Status client_side(Cx *cx, const IngestEnvelope *env, const JsonNode *ctx, Props *ps, Sealing *s, Event *e)
 {
-    Str agent = json_str_of(json_get(ctx, S("userAgent"))), ip = json_str_of(json_get(ctx, S("ip")));
+    Str agent = json_str_of(context_get(env, ctx, S("userAgent"))), ip = json_str_of(context_get(env, ctx, S("ip")));
     bool public = env->trust < TRUST_SECRET;
 
     if (public && bot(agent.n ? agent : env->user_agent)) e->flags |= EVENT_BOT;
@@ -355,31 +372,39 @@ static Status joins(Cx *cx, const IngestEnvelope *env, Type type, const Who *w, 
     return env->trust >= TRUST_SECRET ? add_join(cx, env, "user", w->previous, S("previousId"), user, ret,
         ret_n) : ST_OK;
 }
+static Status add_group(Cx *cx, Props *ps, const Item *it)
+{
+    Str group;
+    TRY(id_of(cx, it->group, S("groupId"), &group));
+    if (group.n == 0) return refuse(cx, ST_INVALID, S("groupId"), MSG_required, NO_PARAMS);
+    return props_add_str(cx, ps, S("group_id"), group);
+}
 static Status properties(Cx *cx, const IngestEnvelope *env, Type type, const Item *it, const JsonNode *ctx, Props *ps,
     Event *e)
 {
     Sealing s;
+    TRY(check_object(cx, it->properties, S("properties")));
+    TRY(check_object(cx, it->context, S("context")));
     seal_begin(cx, &s);
     Sealing *keep = env->trust >= TRUST_SECRET ? &s : NULL;   /* a public key never writes a personal field */
 
+    ps->unwanted = personal_property;
+    TRY(client_side(cx, env, ctx, ps, &s, e));                /* first: nobody else says where a call came from */
+    if (type == T_GROUP) TRY(add_group(cx, ps, it));
     if (type == T_IDENTIFY || type == T_GROUP) {
+        const JsonNode *also = context_get(env, ctx, S("traits"));
+        TRY(check_object(cx, it->traits, S("traits")));
+        TRY(check_object(cx, also, S("context.traits")));
         TRY(add_members(cx, ps, it->traits, personal, keep));
-        TRY(add_members(cx, ps, json_get(ctx, S("traits")), personal, keep));
+        TRY(add_members(cx, ps, also, personal, keep));
     } else if (type == T_PAGE || type == T_SCREEN) {
-        TRY(add_page_call(cx, ps, it, keep));
+        TRY(add_page_call(cx, ps, it));
     } else {
         TRY(add_members(cx, ps, it->properties, personal_property, keep));
     }
-    if (type == T_GROUP) {
-        Str group;
-        TRY(id_of(cx, it->group, S("groupId"), &group));
-        if (group.n == 0) return refuse(cx, ST_INVALID, S("groupId"), MSG_required, NO_PARAMS);
-        TRY(props_add_str(cx, ps, S("group_id"), group));
-    }
     TRY(add_context(cx, ps, ctx));
-    if (env->context && env->context != ctx) TRY(add_context(cx, ps, env->context));
+    if (env->context != ctx) TRY(add_context(cx, ps, env->context));
     if (it->channel && it->channel->kind == JSON_STR) TRY(props_add_str(cx, ps, S("$channel"), it->channel->s));
-    TRY(client_side(cx, env, ctx, ps, &s, e));
     return seal_end(cx, env, &s, &e->sealed);
 }
 static Status message_of(Cx *cx, const IngestEnvelope *env, const Item *it, Hash128 *ret)

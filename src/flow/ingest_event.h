@@ -18,6 +18,8 @@ enum { INGEST_ENTRIES_MAX = 3 };                 /* an alias by a secret key: tw
 /* *ret_n entries in ret; 0 with OK: dropped for want of consent. */
 Status ingest_event_read(Cx *, const IngestEnvelope *, const JsonNode *, Entry ret[INGEST_ENTRIES_MAX],
     size_t *ret_n) MUST_USE;
+/* A time as clients write it: ISO 8601 or epoch ms, until the year 9999. */
+bool   ingest_event_time(const JsonNode *, int64_t *ret);
 Str    ingest_event_message_id(const JsonNode *);
 Str    ingest_event_name(const JsonNode *);
 #endif

@@ -24,11 +24,36 @@ static Status check_name(Cx *cx, Str name)
         if ((unsigned char)name.p[i] < 0x20) return refuse(cx, ST_INVALID, name, MSG_bad_text, NO_PARAMS);
     return name.n ? ST_OK : refuse(cx, ST_INVALID, S("properties"), MSG_required, NO_PARAMS);
 }
+void props_layer(Props *ps) { ps->layer = ps->n; }
+/* A name is stored in plain as well. */
+static Status clean_name(Cx *cx, Props *ps, Str in, Str *ret)
+{
+    int n;
+    TRY(check_name(cx, in));
+    TRY(scrub_text(cx, in, ret, &n));
+    ps->scrubbed += n;
+    return ST_OK;
+}
+static bool maybe_seen(Props *ps, Str name)
+{
+    uint64_t h = name.n;
+    for (size_t i = 0; i < name.n; i++) h = (h ^ (unsigned char)name.p[i]) * UINT64_C(0x100000001b3);
+    uint64_t *word = &ps->seen[h >> 62], bit = UINT64_C(1) << (h >> 56 & 63);
+    bool seen = *word & bit;
+    *word |= bit;
+    return seen;
+}
 Status props_add(Cx *cx, Props *ps, Str name, Prop value)
 {
-    TRY(room(cx, ps, name));
-    TRY(check_name(cx, name));
+    TRY(clean_name(cx, ps, name, &name));
     value.name = name;
+    if (maybe_seen(ps, name))
+        for (size_t i = 0; i < ps->n; i++) {
+            if (!str_eq(ps->p[i].name, name)) continue;
+            if (i >= ps->layer) ps->p[i] = value;
+            return ST_OK;
+        }
+    TRY(room(cx, ps, name));
     ps->p[ps->n++] = value;
     return ST_OK;
 }
@@ -49,11 +74,10 @@ Status props_add_str(Cx *cx, Props *ps, Str name, Str value)
 }
 static Status as_text(Cx *cx, Props *ps, Str name, const JsonNode *v)
 {
-    Buf b = buf_new(cx->arena, PROP_TEXT_BYTES_MAX + 1);
+    Buf b = buf_new(cx->arena, (size_t)v->len * 6 + 64);       /* an escape is at most six times what it stands for */
     JsonW w = { .b = &b };
     jsonw_node(&w, v);
-    if (b.bad && b.n + 64 < b.max) return fail(cx, ST_NO_MEM, "props");
-    return props_add_str(cx, ps, name, b.bad ? (Str){ b.p, PROP_TEXT_BYTES_MAX + 1 } : buf_str(&b));
+    return b.bad ? fail(cx, ST_NO_MEM, "props") : props_add_str(cx, ps, name, buf_str(&b));
 }
 static Status item_text(Cx *cx, Props *ps, Str name, const JsonNode *v, Str *ret)
 {
@@ -116,6 +140,10 @@ static Status walk(Cx *cx, Props *ps, Str prefix, const JsonNode *object, int de
 
     for (size_t i = 0; i < object->n; i++) {
         const JsonNode *v = json_next(key);
+        if (ps->unwanted && ps->unwanted(key->s)) {
+            key = json_next(v);
+            continue;
+        }
         TRY(join_name(cx, prefix, key->s, &name));
         if (v->kind == JSON_OBJECT && depth < PROP_DEPTH_MAX) TRY(walk(cx, ps, name, v, depth + 1));
         else TRY(add_value(cx, ps, name, v));

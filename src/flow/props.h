@@ -8,7 +8,16 @@
 #include "base/json.h"
 #include "store/events/events.h"
 
-typedef struct Props { Prop *p; size_t n, cap; int scrubbed; } Props;
+typedef struct Props {
+    Prop    *p;
+    size_t   n, cap;
+    size_t   layer;              /* where the newest layer starts */
+    uint64_t seen[4];            /* a bit for each name: most names need no search */
+    bool   (*unwanted)(Str key); /* of a nested member: left out; NULL: none is */
+    int      scrubbed;
+} Props;
+/* Of a name given twice the last counts within a layer, and what earlier layers said stays. */
+void   props_layer(Props *);
 /* One more; name must live as long as the Cx. INVALID too_many, too_long, bad_text with the property's name as the
  * field. */
 Status props_add(Cx *, Props *, Str name, Prop value) MUST_USE;

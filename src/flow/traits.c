@@ -40,7 +40,7 @@ static const char *kind_of(Str key)
 }
 static Status value_of(Cx *cx, const JsonNode *v, Str *ret)
 {
-    Buf b = buf_new(cx->arena, PROP_TEXT_BYTES_MAX);
+    Buf b = buf_new(cx->arena, (size_t)v->len * 6 + 64);
     JsonW w = { .b = &b };
     *ret = json_str_of(v);
     if (v->kind == JSON_STR) return ST_OK;
