@@ -225,7 +225,7 @@ TEST(a_client_that_drips_is_told_408_and_closed)
     cf.ms.idle = 600;
     Http *h = peer_server(cx, cf);
     static const char *const beginnings[] = {
-        "", "GET /hello HT", "GET /hello HTTP/1.1\r\nHost: x\r\nA: ",
+        "", "GET /hel", "GET /hello HTTP/1.1\r\nHost: x\r\nA: ",
         "POST /log HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n1",
     };
     for (size_t i = 0; i < COUNT(beginnings); i++) {

@@ -12,7 +12,8 @@
 
 /* The library's own thread stalls when it waits before it has served what it already took: with exactly 128 or 256
  * clients in lock-step. Here it is run again while it has work, and a wake is ours: one for all that became ready. */
-enum { TICK_MS = 250, EVENTS = 64, ROUNDS_MAX = 8, LINGER_MS = 2000, LINGER_BYTES = 4 << 20, ACCEPTS_MAX = 64 };
+enum { TICK_MS = 250, DRAIN_MS = 5, SETTLED_ROUNDS = 3, EVENTS = 64, ROUNDS_MAX = 8, ACCEPTS_MAX = 64 };
+enum { LINGER_MS = 2000, LINGER_BYTES = 4 << 20 };
 static Metric connections = METRIC(METRIC_GAUGE, "liuke_http_connections", "", "open connections");
 
 typedef enum Work { WORK_NONE, WORK_SOON, WORK_NOW } Work;
@@ -294,8 +295,9 @@ static void wait_events(Loop *l, Work work)
 {
     struct epoll_event events[EVENTS];
     atomic_store(&l->asleep, true);
+    int at_most = l->drained && work == WORK_NONE ? DRAIN_MS : patience_of[work];
     bool listed = atomic_load(&l->pushed) || atomic_load(&l->handed);
-    int n = epoll_wait(l->ep, events, EVENTS, listed ? 0 : patience_of[work]);
+    int n = epoll_wait(l->ep, events, EVENTS, listed ? 0 : at_most);
     atomic_store(&l->asleep, false);
     l->now = clock_mono();
     for (int i = 0; i < n; i++) on_event(l, &events[i]);
@@ -321,7 +323,7 @@ static void end_streams(Loop *l)
     }
 }
 /* True when this loop has nothing left to do. What the kernel has accepted is taken in and answered first. */
-static bool drain(Loop *l, Work work)
+static bool drain(Loop *l, bool quiet)
 {
     if (l->listen >= 0 && !l->drained) {
         pause_accepting(l, false);
@@ -334,7 +336,8 @@ static bool drain(Loop *l, Work work)
     l->drained = true;
     end_streams(l);
     if (!atomic_load(&l->http->closed) || atomic_load(&l->handed)) return false;
-    if (work != WORK_NOW && l->settled++ > 0) hang_up_idle(l);
+    l->settled = quiet ? l->settled + 1 : 0;
+    if (l->settled >= SETTLED_ROUNDS) hang_up_idle(l);
     return !l->conns && !l->lingers;
 }
 /* Past the time allowed: whoever still sends or reads is cut off, whoever still waits for a commit is left. */
@@ -365,7 +368,7 @@ static void *run(void *arg)
         work = work_left(l, before);
         tick(l);
         int stage = atomic_load_explicit(&l->http->stage, memory_order_relaxed);
-        if (stage != STAGE_RUN && drain(l, work)) break;
+        if (stage != STAGE_RUN && drain(l, work != WORK_NOW && l->steps == before)) break;
         if (stage == STAGE_FORCE && force(l)) break;
     }
     return NULL;

@@ -28,7 +28,7 @@ static void sleep_us(int us)
 }
 static void *committer(void *arg)
 {
-    static Later *group[COUNT(commits.list)];
+    static _Thread_local Later *group[COUNT(commits.list)];
     (void)arg;
     pthread_mutex_lock(&commits.lock);
     while (!commits.stop || commits.n) {

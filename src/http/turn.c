@@ -442,14 +442,14 @@ static void quiet(void *arg, const char *fmt, va_list ap) { (void)arg; (void)fmt
 
 Status turn_daemon(Cx *cx, Loop *l)
 {
-    enum { STRICT = 2, POOL_BYTES = 16 << 10 };
+    enum { STRICT = 1, POOL_BYTES = 16 << 10 };
     Http *h = l->http;
     unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | (h->tls ? MHD_USE_TLS : 0u);
     struct MHD_OptionItem options[] = {
         { MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)quiet, NULL },
         { MHD_OPTION_CONNECTION_LIMIT, HTTP_CONNECTIONS_MAX, NULL },
         { MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_BYTES, NULL },
-#if MHD_VERSION >= 0x01000000                  /* before, strictness hangs up without a word: head.c refuses better */
+#if MHD_VERSION >= 0x01000000                  /* before, strictness hangs up without a word: head.c says why */
         { MHD_OPTION_CLIENT_DISCIPLINE_LVL, STRICT, NULL },
 #endif
         { MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)on_line, l },
