@@ -2,7 +2,30 @@
 #include <string.h>
 
 Str str_z(const char *z) { return z ? (Str){ z, strlen(z) } : (Str){ 0 }; }
-bool str_eq(Str a, Str b) { return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0); }
+/* Names are short: two overlapping words are compared in less time than memcmp() is called. */
+static bool same_words(const char *a, const char *b, size_t n)
+{
+    uint64_t a1, a2, b1, b2;
+    memcpy(&a1, a, 8), memcpy(&a2, a + n - 8, 8);
+    memcpy(&b1, b, 8), memcpy(&b2, b + n - 8, 8);
+    return ((a1 ^ b1) | (a2 ^ b2)) == 0;
+}
+static bool same_halves(const char *a, const char *b, size_t n)
+{
+    uint32_t a1, a2, b1, b2;
+    memcpy(&a1, a, 4), memcpy(&a2, a + n - 4, 4);
+    memcpy(&b1, b, 4), memcpy(&b2, b + n - 4, 4);
+    return ((a1 ^ b1) | (a2 ^ b2)) == 0;
+}
+bool str_eq(Str a, Str b)
+{
+    if (a.n != b.n) return false;
+    if (a.n > 16) return memcmp(a.p, b.p, a.n) == 0;
+    if (a.n >= 8) return same_words(a.p, b.p, a.n);
+    if (a.n >= 4) return same_halves(a.p, b.p, a.n);
+    for (size_t i = 0; i < a.n; i++) if (a.p[i] != b.p[i]) return false;
+    return true;
+}
 bool str_is(Str s, const char *z) { return str_eq(s, str_z(z)); }
 bool str_starts(Str s, Str pre) { return s.n >= pre.n && str_eq((Str){ s.p, pre.n }, pre); }
 

@@ -124,7 +124,7 @@ Status traits_step(Cx *cx, Events *ev, const Keys *keys)
     s->keys = keys;
     Status st = db_i64(cx, SQL("SELECT pos FROM position WHERE consumer = 'traits'"), NO_BINDS, &s->from);
     if (st != ST_OK && st != ST_NOT_FOUND) return st;
-    TRY(events_read(cx, ev, s->from, collect, s, &s->next));
+    TRY(events_read_heads(cx, ev, s->from, collect, s, &s->next));
     events_keep_from(ev, s->from);
     if (s->next == s->from) return ST_NOT_FOUND;
     /* One after another: two calls of one new user must find the same record. */

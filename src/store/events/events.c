@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { TAIL_BYTES = 64 << 20, FLUSH_SECONDS = 600, RETRY_SECONDS = 5, ROOM_WAIT_MS = 10000 };
+enum { TAIL_BYTES = 64 << 20, FLUSH_SECONDS = 600, RETRY_SECONDS = 5, ROOM_WAIT_MS = 10000, RUSH_MS = 4000, OWED_MAX = 32 };
 
 struct Events {
     EventsConfig c;
@@ -19,6 +19,8 @@ struct Events {
     pthread_mutex_t flushing;    /* one flush or merge at a time; guards pending */
     Manifest pending;            /* could not be written, yet may stand on the disk: nothing else until it is */
     bool has_pending;
+    int64_t rested;              /* the worker's: when it last had nothing to do, ms of clock_mono() */
+    int owed;                    /* the worker's: flushes since it last merged */
     pthread_mutex_t lock;        /* guards the rest */
     pthread_cond_t  kick, room;
     bool kicked, stop;
@@ -113,13 +115,17 @@ static bool stopping(Events *e)
     pthread_mutex_unlock(&e->lock);
     return stop;
 }
+/* One flush soon after the other means that events pour in: merging can wait, they cannot. */
 static Status work(Events *e)
 {
     Cx cx = { .arena = arena_new(CX_ARENA_MAX) };
     if (!cx.arena) return ST_NO_MEM;
     cx.now = clock_now();
+    bool rush = clock_mono() - e->rested < RUSH_MS && e->owed < OWED_MAX;
     Status st = events_flush(&cx, e);
-    while (st == ST_OK && !stopping(e)) {
+    if (!rush) e->owed = 0;
+    else if (st == ST_OK) e->owed++;
+    while (st == ST_OK && !rush && !stopping(e)) {
         arena_reset(cx.arena);
         st = events_merge(&cx, e);
     }
@@ -133,7 +139,8 @@ static void *worker_run(void *arg)
     pthread_setname_np(pthread_self(), "flush");
     while (work_due(e, pause)) {
         Status st = work(e);
-        pause = st == ST_OK || st == ST_NOT_FOUND ? FLUSH_SECONDS : RETRY_SECONDS;
+        pause = (st == ST_OK || st == ST_NOT_FOUND) && e->owed == 0 ? FLUSH_SECONDS : RETRY_SECONDS;
+        e->rested = clock_mono();
     }
     return NULL;
 }
@@ -270,6 +277,10 @@ Status events_append_wait(Cx *cx, Events *e, const Entry *entries, size_t n, boo
 Status events_read(Cx *cx, Events *e, int64_t from, EventsEach *each, void *arg, int64_t *ret_next)
 {
     return wal_read(cx, e->wal, from, each, arg, ret_next);
+}
+Status events_read_heads(Cx *cx, Events *e, int64_t from, EventsEach *each, void *arg, int64_t *ret_next)
+{
+    return wal_read_heads(cx, e->wal, from, each, arg, ret_next);
 }
 int64_t events_end(Events *e) { return wal_end(e->wal); }
 bool    events_wait(Events *e, int64_t past, int64_t timeout_ms) { return wal_wait(e->wal, past, timeout_ms); }

@@ -75,6 +75,8 @@ Status events_append_wait(Cx *, Events *, const Entry *, size_t n, bool *ret_sam
  * from; equal to from: nothing new. */
 typedef Status EventsEach(Cx *, void *arg, int64_t pos, const Entry *);
 Status events_read(Cx *, Events *, int64_t from, EventsEach *, void *arg, int64_t *ret_next) MUST_USE;
+/* The same with events' properties left out (n_props 0), at a third of the cost. */
+Status events_read_heads(Cx *, Events *, int64_t from, EventsEach *, void *arg, int64_t *ret_next) MUST_USE;
 int64_t events_end(Events *);                    /* position after the last durable entry */
 bool   events_wait(Events *, int64_t past, int64_t timeout_ms);   /* until events_end() > past; false: time-out */
 void   events_keep_from(Events *, int64_t pos);  /* log files before it may go (when flushed and old enough) */

@@ -7,6 +7,7 @@
 #include <xxhash.h>
 
 enum { CELLS_MAX = 4 << 20, PAYLOAD_MAX = 8 << 20, BLOCK_BYTES_MAX = 256 << 20, DIR_BYTES_MAX = 512 << 20 };
+enum { RECENT = 32 };
 static const uint32_t LOCAL = 1U << 31;   /* a text of the block, until its end says how many there are */
 
 typedef struct Codes { uint32_t *p; size_t n, cap; } Codes;
@@ -18,7 +19,10 @@ typedef struct Build {
     uint64_t *value;             /* of a list: how many items */
     Codes     texts;             /* of the string events and list items, in order */
     Dict      local;
+    Str       last; uint32_t last_code;      /* the text added last: of one person the next is mostly the same */
 } Build;
+/* What the n-th property of the event before was: events of one person are mostly alike. */
+typedef struct Recent { uint32_t prop; uint16_t source; bool known; } Recent;
 typedef struct DictPlace { uint64_t at, check; uint32_t n, length; } DictPlace;
 typedef struct Uses { uint64_t *p; size_t n, cap; } Uses;  /* a small set, in order of first use */
 
@@ -40,6 +44,7 @@ struct SegmentWriter {
     size_t   cap_props, cap_build_of;
     Build   *builds;
     size_t   n_builds, cap_builds;
+    Recent   recent[RECENT];
     Uses     origins, name_uses, prop_uses;
     BlockInfo *blocks;
     size_t   n_blocks, cap_blocks;
@@ -153,8 +158,13 @@ static Status code_of(Cx *cx, SegmentWriter *w, Build *b, Str s, uint32_t *ret)
 static Status text_add(Cx *cx, SegmentWriter *w, Build *b, Str s)
 {
     TRY(GROW(cx, b->texts.p, b->texts.cap, b->texts.n + 1));
-    TRY(code_of(cx, w, b, s, &b->texts.p[b->texts.n]));
+    uint32_t *code = &b->texts.p[b->texts.n];
+    if (b->last.p && str_eq(b->last, s)) *code = b->last_code;
+    else TRY(code_of(cx, w, b, s, code));
     b->texts.n++;
+    const Dict *d = *code & LOCAL ? &b->local : &w->dicts[b->prop];
+    b->last = d->texts[*code & ~LOCAL];
+    b->last_code = *code;
     return ST_OK;
 }
 static Status build_grow(Cx *cx, Build *b)
@@ -191,13 +201,24 @@ static uint64_t bits_of(double d)
     memcpy(&v, &d, sizeof v);
     return v;
 }
-static Status prop_add(Cx *cx, SegmentWriter *w, uint16_t source, const Prop *p)
+static Status build_at(Cx *cx, SegmentWriter *w, uint16_t source, size_t nth, Str name, Build **ret)
+{
+    Recent *r = nth < RECENT ? &w->recent[nth] : NULL;
+    uint32_t used;
+    if (r && r->known && r->source == source && w->build_of[r->prop] && str_eq(w->props.texts[r->prop], name)) {
+        *ret = &w->builds[w->build_of[r->prop] - 1];
+        return ST_OK;
+    }
+    TRY(build_for(cx, w, name, ret));
+    TRY(use(cx, &w->prop_uses, (uint64_t)source << 32 | (*ret)->prop, &used));
+    if (r) *r = (Recent){ (*ret)->prop, source, true };
+    return ST_OK;
+}
+static Status prop_add(Cx *cx, SegmentWriter *w, uint16_t source, size_t nth, const Prop *p)
 {
     Build *b;
-    uint32_t used;
     uint64_t value = 0;
-    TRY(build_for(cx, w, p->name, &b));
-    TRY(use(cx, &w->prop_uses, (uint64_t)source << 32 | b->prop, &used));
+    TRY(build_at(cx, w, source, nth, p->name, &b));
     /* of two of a name the first counts */
     if (p->kind == PROP_NULL || (b->n && b->row[b->n - 1] == w->n)) return ST_OK;
     TRY(build_grow(cx, b));
@@ -431,6 +452,7 @@ static void block_reset(SegmentWriter *w)
         w->build_of[b->prop] = 0;
         b->n = 0;
         b->texts.n = 0;
+        b->last = (Str){ 0 };                              /* perhaps of the local ones */
         dict_done(&b->local);
     }
     w->n_builds = 0;
@@ -464,7 +486,7 @@ Status segment_add(Cx *cx, SegmentWriter *w, uint32_t person, uint32_t actor, co
     TRY(dict_add(cx, &w->names, e->name, &w->name[w->n]));
     TRY(use(cx, &w->name_uses, (uint64_t)e->source << 32 | w->name[w->n], &used));
     TRY(use(cx, &w->origins, (uint64_t)e->source << 16 | (uint64_t)e->trust << 8 | e->flags, &w->origin[w->n]));
-    for (size_t i = 0; i < e->n_props; i++) TRY(prop_add(cx, w, e->source, &e->props[i]));
+    for (size_t i = 0; i < e->n_props; i++) TRY(prop_add(cx, w, e->source, i, &e->props[i]));
     if (w->n_people == 0 || w->key[w->n_people - 1] != key) {
         w->key[w->n_people] = key;
         w->count[w->n_people++] = 0;

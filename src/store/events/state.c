@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TAIL_BYTES = 64 << 20, TAIL_MAX_TIMES = 4 };
+enum { TAIL_BYTES = 64 << 20, TAIL_MAX_TIMES = 4, AHEAD_BYTES = 1024 };
 
 /* ---- sets of segments ---- */
 
@@ -248,6 +248,8 @@ static Status index_chunk(Cx *cx, State *s, Chunk *c)
             s->damaged++;
             break;
         }
+        __builtin_prefetch(rest.p + AHEAD_BYTES);          /* the chunk is long out of the cache; sizes are like sizes */
+        __builtin_prefetch(rest.p + AHEAD_BYTES + 64);
         if (h.kind == ENTRY_EVENT) TRY(index_event(cx, s, &h, rest.p));
         else TRY(index_other(cx, s, rest));
         s->todo_at += h.size;

@@ -473,7 +473,17 @@ static bool file_for(Wal *w, int64_t *from, int64_t *ret_limit, WalFile *ret)
     if (found && *from < ret->start) *from = ret->start;
     return found;
 }
-typedef struct Reading { Wal *w; EventsEach *each; void *arg; Cx own; int64_t pos; } Reading;
+typedef struct Reading { Wal *w; EventsEach *each; void *arg; Cx own; int64_t pos; bool heads; } Reading;
+static Status give_head(Cx *cx, Str run, Entry *ret, size_t *ret_used)
+{
+    EntryHead h;
+    if (!entry_head(run, &h)) return fail(cx, ST_IO, "entry: damaged");
+    if (h.kind != ENTRY_EVENT) return entry_get(cx, run, ret, ret_used);
+    h.event.n_props = 0;
+    *ret = (Entry){ .kind = ENTRY_EVENT, .event = h.event };
+    *ret_used = h.size;
+    return ST_OK;
+}
 /* Entries of one frame from r->pos on. own's arena holds one entry at a time, so that the caller's cannot overflow. */
 static Status give_frame(Cx *cx, Reading *r, const Frame *f)
 {
@@ -483,7 +493,7 @@ static Status give_frame(Cx *cx, Reading *r, const Frame *f)
         size_t used;
         int64_t pos = f->pos + (run.p - f->entries.p);
         arena_reset(r->own.arena);
-        Status st = entry_get(&r->own, run, &e, &used);
+        Status st = r->heads ? give_head(&r->own, run, &e, &used) : entry_get(&r->own, run, &e, &used);
         if (st != ST_OK) return fail(cx, st, "log at %lld: %s", (long long)pos, r->own.why.log);
         if (pos >= r->pos) {
             TRY(r->each(cx, r->arg, pos, &e));
@@ -528,9 +538,9 @@ static Status give_next(Cx *cx, Reading *r, const WalFile *f, int64_t limit)
     if (st == ST_OK) r->pos = limit;
     return st;
 }
-Status wal_read(Cx *cx, Wal *w, int64_t from, EventsEach *each, void *arg, int64_t *ret_next)
+static Status read_from(Cx *cx, Wal *w, int64_t from, bool heads, EventsEach *each, void *arg, int64_t *ret_next)
 {
-    Reading r = { .w = w, .each = each, .arg = arg, .own = *cx, .pos = from };
+    Reading r = { .w = w, .each = each, .arg = arg, .own = *cx, .pos = from, .heads = heads };
     WalFile f;
     int64_t limit, tried = -1;
     Status st = ST_OK;
@@ -547,6 +557,15 @@ Status wal_read(Cx *cx, Wal *w, int64_t from, EventsEach *each, void *arg, int64
     if (st != ST_OK && st != ST_NOT_FOUND) return st;
     *ret_next = r.pos;
     return ST_OK;
+}
+
+Status wal_read(Cx *cx, Wal *w, int64_t from, EventsEach *each, void *arg, int64_t *ret_next)
+{
+    return read_from(cx, w, from, false, each, arg, ret_next);
+}
+Status wal_read_heads(Cx *cx, Wal *w, int64_t from, EventsEach *each, void *arg, int64_t *ret_next)
+{
+    return read_from(cx, w, from, true, each, arg, ret_next);
 }
 
 /* ---- what others ask ---- */

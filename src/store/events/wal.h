@@ -31,6 +31,7 @@ void    wal_close(Wal *);                        /* stops too; NULL is fine */
 /* As in events.h. done also gets BUSY or NO_MEM when reserve() said so. */
 Status  wal_append(Cx *, Wal *, const Entry *, size_t n, bool *ret_same, EventsDone *, void *arg) MUST_USE;
 Status  wal_read(Cx *, Wal *, int64_t from, EventsEach *, void *arg, int64_t *ret_next) MUST_USE;
+Status  wal_read_heads(Cx *, Wal *, int64_t from, EventsEach *, void *arg, int64_t *ret_next) MUST_USE;
 int64_t wal_end(Wal *);
 bool    wal_wait(Wal *, int64_t past, int64_t timeout_ms);
 void    wal_keep_from(Wal *, int64_t pos);       /* nothing may go before this was called */

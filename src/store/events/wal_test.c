@@ -172,6 +172,44 @@ TEST(reading_goes_on_from_any_entry_and_an_entry_that_stopped_it_comes_again)
     assert_true(wal_wait(w, wal_end(w) - 1, 10));
     wal_close(w);
 }
+typedef struct Heads { int events, joins; } Heads;
+static Status see_head(Cx *cx, void *arg, int64_t pos, const Entry *e)
+{
+    Heads *h = arg;
+    (void)cx; (void)pos;
+    if (e->kind == ENTRY_JOIN) {
+        assert_int_equal(e->join.anon.b, 2);
+        h->joins++;
+        return ST_OK;
+    }
+    assert_int_equal(e->event.n_props, 0);
+    assert_str(e->event.name, "x");
+    assert_str(e->event.sealed, "secret");
+    assert_int_equal(e->event.actor.b, ++h->events);
+    return ST_OK;
+}
+TEST(reading_heads_gives_everything_but_the_properties)
+{
+    Sink sink;
+    WalConfig c = config(test_dir(), &sink);
+    Wal *w;
+    Heads h = { 0 };
+    int64_t next;
+    Prop p[2] = { { .name = S("a"), .kind = PROP_INT, .i = 7 }, { .name = S("b"), .kind = PROP_STR, .s = S("中文") } };
+    Entry batch[4] = { event(1, "x"), event(2, "x"), { .kind = ENTRY_JOIN, .join = { .anon = { 1, 2 } } }, event(3, "x") };
+    for (size_t i = 0; i < COUNT(batch); i++) {
+        if (batch[i].kind != ENTRY_EVENT) continue;
+        batch[i].event.props = p;
+        batch[i].event.n_props = i % 3;
+        batch[i].event.sealed = S("secret");
+    }
+    ok(wal_open(cx, &c, &w));
+    ok(put(cx, w, batch, COUNT(batch), NULL));
+    ok(wal_read_heads(cx, w, 0, see_head, &h, &next));
+    assert_int_equal(next, wal_end(w));
+    assert_int_equal(h.events * 10 + h.joins, 31);
+    wal_close(w);
+}
 TEST(a_repeat_is_dropped_in_a_batch_across_calls_and_across_restarts)
 {
     Sink sink;
