@@ -1,5 +1,5 @@
 #include "base/limits.h"
-#include "store/events/state_rig.h"
+#include "store/events/state_rig_test.h"
 #include <pthread.h>
 #include <string.h>
 

@@ -4,7 +4,7 @@
 #include "base/csv.h"
 #include "base/limits.h"
 #include "store/events/ask.h"
-#include "store/events/state_rig.h"
+#include "store/events/state_rig_test.h"
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
@@ -351,7 +351,7 @@ static void load_file(Cx *cx, Load *l, const char *path)
 }
 static int cell(void *arg, int n, char **values, char **names)
 {
-    int64_t *cells = arg, row, column;                     /* cells[0]: how many periods */
+    int64_t *cells = arg, row = 0, column = 0;                  /* cells[0]: how many periods */
     (void)n, (void)names;
     assert_true(str_i64(str_z(values[0]), &row) && str_i64(str_z(values[1]), &column));
     int64_t at = 1 + row * cells[0] - row * (row - 1) / 2 + column;

@@ -4,7 +4,7 @@
 #include "base/limits.h"
 #include "store/events/person.h"
 #include "store/events/scan.h"
-#include "store/events/state_rig.h"
+#include "store/events/state_rig_test.h"
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -374,7 +374,7 @@ static void ask_trend(Cx *cx, World *w)
     filters(w, &q);
     add(q.json, "}");
     ok(ask_state(cx, w->rig.s, str_z(q.json), &a));
-    int64_t from = a.starts[0], to;
+    int64_t from = a.starts[0], to = from;
     assert_true(zone_parse(a.zone, str_z(q.from), &from) && zone_parse(a.zone, str_z(q.to), &to));
     snprintf(range, sizeof range, "time >= %lld AND time < %lld", (long long)from, (long long)to);
     snprintf(sql, sizeof sql, CHOSEN, q.label, match, "0", q.where);

@@ -1,7 +1,7 @@
 #include "store/events/segment.h"
 #include "base/limits.h"
 #include "store/events/person.h"
-#include "store/events/state_rig.h"
+#include "store/events/state_rig_test.h"
 #include <stdio.h>
 #include <string.h>
 
