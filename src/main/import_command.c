@@ -5,6 +5,7 @@
 #include "domain/import/import.h"
 #include "main/caller.h"
 #include "main/commands.h"
+#include "main/gunzip.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -17,7 +18,7 @@ enum { PIECE = 1 << 20 };
 typedef struct Run {
     const Config *c;
     Caller *caller;
-    const char *path;
+    const char *path, *name;     /* name: of the file inside, without its folder */
     int fd, rejects;
     int64_t size, at, started_at, kept, repeated, rejected;
     int64_t began;               /* clock_mono() */
@@ -37,10 +38,14 @@ static void query(Buf *b, const char *key, const char *value, bool first)
     buf_addc(b, '=');
     html_url(&h, str_z(value));
 }
-static const char *base_name(const char *path)
+/* Of the file inside: "clicks.csv.gz" is clicks.csv, packed or not. */
+static const char *base_name(Cx *cx, const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    size_t n = strlen(name);
+    if (n <= 3 || strcmp(name + n - 3, ".gz") != 0) return name;
+    Str plain = arena_str(cx->arena, (Str){ name, n - 3 });
+    return plain.p ? plain.p : name;
 }
 static const char *guess_format(const Config *c, const char *path)
 {
@@ -64,9 +69,9 @@ static Status begin(Cx *cx, Run *run)
 
     if (n < 0) return fail(cx, ST_IO, "cannot read the file: %s", strerror(errno));
     buf_addz(&b, "/api/1/imports");
-    query(&b, "source", run->c->source ? run->c->source : base_name(run->path), true);
-    query(&b, "name", base_name(run->path), false);
-    query(&b, "format", guess_format(run->c, run->path), false);
+    query(&b, "source", run->c->source ? run->c->source : run->name, true);
+    query(&b, "name", run->name, false);
+    query(&b, "format", guess_format(run->c, run->name), false);
     query(&b, "map", run->c->map, false);
     query(&b, "columns", run->c->columns, false);
     if (run->c->as_new) query(&b, "as_new", "true", false);
@@ -167,6 +172,15 @@ static Status all_pieces(Cx *cx, Run *run)
     }
     return ST_OK;
 }
+static Status unpacked(Cx *cx, Run *run, struct stat *st)
+{
+    int plain;
+    if (!gunzip_is(run->fd)) return ST_OK;
+    TRY(gunzip_open(cx, run->fd, run->c->data, &plain));
+    close(run->fd);
+    run->fd = plain;
+    return fstat(plain, st) == 0 ? ST_OK : fail(cx, ST_IO, "cannot read the unpacked file: %s", strerror(errno));
+}
 static Status import_file(Cx *cx, Run *run)
 {
     struct stat st;
@@ -175,11 +189,11 @@ static Status import_file(Cx *cx, Run *run)
         return refuse(cx, ST_NOT_FOUND, S("file"), MSG_no_file, PARAMS({ .name = "file", .text = str_z(run->path) }));
     if (fstat(run->fd, &st) != 0 || !S_ISREG(st.st_mode))
         return refuse(cx, ST_INVALID, S("file"), MSG_no_file, PARAMS({ .name = "file", .text = str_z(run->path) }));
+    TRY(unpacked(cx, run, &st));
     run->size = st.st_size;
     run->piece = arena_get(cx->arena, IMPORT_PIECE_BYTES);
     if (!run->piece) return fail(cx, ST_NO_MEM, "import");
-    snprintf(run->rejects_path, sizeof run->rejects_path, "%s.rejects.csv", run->c->out ?
-        run->c->out : base_name(run->path));
+    snprintf(run->rejects_path, sizeof run->rejects_path, "%s.rejects.csv", run->c->out ? run->c->out : run->name);
     TRY(begin(cx, run));
     run->began = clock_mono();
     return all_pieces(cx, run);
@@ -204,6 +218,7 @@ int command_import(Cx *cx, const Config *c)
         return 2;
     }
     run.path = c->words[1];
+    run.name = base_name(cx, run.path);
     sigaction(SIGINT, &act, NULL);
     Status st = caller_open(cx, c, &run.caller);
     if (st != ST_OK) return command_complain(cx, cx->lang);

@@ -22,9 +22,10 @@ static void greet(const Instance *in, int port)
 {
     const Config *c = in->config;
     bool zh = in->lang == LANG_ZH;
-    printf(zh ? "liuke 已启动\n  控制台   http://%s:%d/console\n  上报地址 http://%s:%d/v1/batch\n"
-              : "liuke is up\n  console   http://%s:%d/console\n  tracking  http://%s:%d/v1/batch\n", c->bind, port,
-                  c->bind, port);
+    const char *scheme = c->tls_cert ? "https" : "http";
+    printf(zh ? "liuke 已启动\n  控制台   %s://%s:%d/console\n  上报地址 %s://%s:%d/v1/batch\n"
+              : "liuke is up\n  console   %s://%s:%d/console\n  tracking  %s://%s:%d/v1/batch\n", scheme, c->bind, port,
+        scheme, c->bind, port);
     if (in->admin_token.n)
         printf(zh ? "  管理令牌 %.*s（只显示这一次，用它登录控制台）\n" : "  admin token %.*s (shown only this once; signs you in to "
                                                       "the console)\n",

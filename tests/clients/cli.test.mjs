@@ -1,8 +1,9 @@
 // The command line as a person in a terminal uses it: import, ask, source, export, and what it says when something is wrong.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { appendFileSync, chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { appendFileSync, chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { after, before, test } from "node:test";
 import { BIN, addSource, drop, exported, folder, run, serve, staff, until } from "./liuke.mjs";
 
@@ -123,6 +124,24 @@ test("a map that was wrong the first time does not stick to the file", () => {
   file(d, "m.csv", HEAD + rows(0, 5));
   assert.match(run(d, "import", "m.csv", "--map", "time=when,event=what,user=who").err, /no such column: when/);
   assert.match(run(d, "import", "m.csv", ...MAP).out, /^5 events imported/m);
+});
+
+test("a gzip file is its contents: unpacked, in several members, known again; cut off or damaged it is refused", () => {
+  const d = fresh(), text = HEAD + rows(0, 3000), half = text.length >> 1;
+  file(d, "z.csv.gz", Buffer.concat([gzipSync(text.slice(0, half)), gzipSync(text.slice(half))]));
+  assert.match(run(d, "import", "z.csv.gz", ...MAP).out, /^3000 events imported/m);
+  file(d, "z.csv", text + row(3000) + "bad\n");
+  assert.match(run(d, "import", "z.csv", ...MAP).out, /^1 events imported, 0 rows were there already, 1 rejected; see z\.csv\.rejects\.csv/m);
+  const whole = gzipSync(HEAD + rows(0, 100));
+  file(d, "cut.csv.gz", whole.subarray(0, whole.length - 9));
+  file(d, "odd.csv.gz", Buffer.concat([whole, Buffer.from("and more")]));
+  for (const name of ["cut.csv.gz", "odd.csv.gz"]) {
+    const r = run(d, "import", name, ...MAP);
+    assert.deepEqual([r.code, r.out], [1, ""]);
+    assert.match(r.err, /file: the content encoding is unknown or damaged/);
+  }
+  assert.equal(exported(d).length, 3001);
+  assert.deepEqual(readdirSync(join(d, "data")).filter((f) => f.startsWith("import-")), []);
 });
 
 test("NDJSON and an access log import by their format", () => {
