@@ -1,10 +1,11 @@
 #include "flow/import.h"
 #include "base/id.h"
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "flow/import_row.h"
 #include <string.h>
 
-enum { BATCH_ROWS = 1000, BATCH_BYTES = 512 << 10, REJECTS_MAX = 20000, HEAD_MAX = 64 << 10, ROWS_ARENA = 32 << 20 };
+enum { BATCH_ROWS = 1000, BATCH_BYTES = 512 << 10, REJECTS_BYTES = 900 << 10, HEAD_MAX = 64 << 10, ROWS_ARENA = 32 << 20 };
 
 /* --- begin: which import is this? --- */
 
@@ -44,7 +45,10 @@ static Status begin_tx(Cx *cx, void *arg)
     TRY(source_ensure(cx, &b->source, &source));
     TRY(import_of_source(cx, source.id, &all, &n));
     same = b->spec->as_new ? NULL : same_file(all, n, b->spec->first);
+    if (source.kind == SOURCE_LIUKE) return refuse(cx, ST_CONFLICT, S("source"), MSG_taken, NO_PARAMS);
     if (same) {
+        if (same->done && (!str_eq(same->map, b->spec->map) || !str_eq(same->format, b->spec->format)))
+            return refuse(cx, ST_CONFLICT, S("map"), MSG_import_other_map, NO_PARAMS);
         b->found = *same;
         if (same->done == 0) {           /* nothing was read: what was said first may have been the mistake */
             b->found.format = b->fresh.format;
@@ -61,6 +65,11 @@ static Status begin_tx(Cx *cx, void *arg)
     b->found = b->fresh;
     return import_add(cx, &b->fresh);
 }
+/* They go into the records, where text is UTF-8. */
+static Status check_text(Cx *cx, Str s, Str field)
+{
+    return utf8_good(s) < s.n ? refuse(cx, ST_INVALID, field, MSG_bad_encoding_row, NO_PARAMS) : ST_OK;
+}
 static Status check_spec(Cx *cx, const ImportSpec *s)
 {
     static const char *const formats[] = { "csv", "columns", "ndjson", "access" };
@@ -68,6 +77,10 @@ static Status check_spec(Cx *cx, const ImportSpec *s)
     for (size_t i = 0; i < COUNT(formats); i++) known |= str_is(s->format, formats[i]);
     if (!known) return refuse(cx, ST_INVALID, S("format"), MSG_bad_format, NO_PARAMS);
     if (s->source.n == 0) return refuse(cx, ST_INVALID, S("source"), MSG_required, NO_PARAMS);
+    TRY(check_text(cx, s->source, S("source")));
+    TRY(check_text(cx, s->name, S("name")));
+    TRY(check_text(cx, s->map, S("map")));
+    TRY(check_text(cx, s->columns, S("columns")));
     if (s->first.n == 0) return refuse(cx, ST_INVALID, S("file"), MSG_empty_file, NO_PARAMS);
     if (str_is(s->format, "columns") && s->columns.n == 0)
         return refuse(cx, ST_INVALID, S("columns"), MSG_required, NO_PARAMS);
@@ -103,6 +116,7 @@ typedef struct Reading {
     Str names[IMPORT_COLUMNS_MAX]; size_t n_names;
     Entry *entries; size_t n; size_t bytes;
     ImportReject *rejects; size_t n_rejects, cap_rejects;
+    size_t told;                 /* bytes the rejects take in a reply: past REJECTS_BYTES the piece ends early */
     bool *same;
     Arena *own, *rows;           /* the caller's, and one that is emptied after each batch */
 } Reading;
@@ -122,6 +136,7 @@ static Status keep_head(Cx *cx, Reading *rd, const Str *cells, size_t n)
         buf_add(&b, str_trim(cells[i]));
     }
     if (b.bad) return refuse(cx, ST_INVALID, S("columns"), MSG_too_long, PARAMS({ .name = "max", .value = HEAD_MAX }));
+    if (b.n && memchr(b.p, 0, b.n)) return refuse(cx, ST_INVALID, S("columns"), MSG_bad_text, NO_PARAMS);
     rd->import->head = buf_str(&b);
     split_names(rd, rd->import->head);
     for (size_t i = 0; i < rd->map.n; i++) {
@@ -144,17 +159,27 @@ static Status room_for_reject(Cx *cx, Reading *rd)
     rd->cap_rejects = cap;
     return ST_OK;
 }
+/* Written as JSON, at most. */
+static size_t told_bytes(Str s, size_t max)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s.n && i < max; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        n += c < 0x20 || c == '"' || c == '\\' || c == '<' ? 6 : c >= 0x80 ? 3 : 1;
+    }
+    return n;
+}
 static Status reject(Cx *cx, Reading *rd, int64_t line, int64_t at, Str raw)
 {
     Buf message = buf_new(rd->own, 600);
     rd->import->rejected++;
-    if (rd->n_rejects == REJECTS_MAX) return ST_OK;          /* counted; past it only the number is told */
     buf_msg(&message, cx->lang, &cx->why);
     Why why = cx->why;
     TRY(room_for_reject(cx, rd));
     rd->rejects[rd->n_rejects++] = (ImportReject){ .line = line, .at = at, .code = why.msg,
         .field = arena_str(rd->own, str_z(why.field)),
                                                    .message = buf_str(&message), .raw = raw };
+    rd->told += told_bytes(raw, IMPORT_RAW_BYTES) + told_bytes(buf_str(&message), 600) + 200;
     return message.bad ? fail(cx, ST_NO_MEM, "import") : ST_OK;
 }
 static Status flush(Cx *cx, Reading *rd)
@@ -234,12 +259,14 @@ static Status read_csv(Cx *cx, Reading *rd, Str data, int64_t at, bool last, siz
 
     if (!csv) return fail(cx, ST_NO_MEM, "import");
     csv_resume(csv, rd->import->line + 1);
-    while ((st = csv_next(cx, csv, (Str){ data.p + done, data.n - done }, at + (int64_t)done, last, &used, &row)) == ST_OK) {
+    st = ST_OK;
+    while (rd->told < REJECTS_BYTES &&
+           (st = csv_next(cx, csv, (Str){ data.p + done, data.n - done }, at + (int64_t)done, last, &used, &row)) == ST_OK) {
         rd->import->line = row.line - 1 + line_ends((Str){ data.p + (row.at - at), (size_t)(row.end - row.at) });
         TRY(csv_row(cx, rd, &row, data));
         done += used;
     }
-    *ret_used = last ? data.n : done;
+    *ret_used = last && st == ST_NOT_FOUND ? data.n : done;
     return st == ST_NOT_FOUND ? ST_OK : st;
 }
 static size_t split_spaces(Str line, Str *ret, size_t max)
@@ -262,6 +289,7 @@ static Status line_event(Cx *cx, Reading *rd, Str line, Event *e)
     if (line.n > IMPORT_ROW_BYTES_MAX)
         return refuse(cx, ST_INVALID, S("row"), MSG_csv_row_long,
             PARAMS({ .name = "max", .value = IMPORT_ROW_BYTES_MAX }));
+    if (utf8_good(line) < line.n) return refuse(cx, ST_INVALID, S("row"), MSG_bad_encoding_row, NO_PARAMS);
     if (str_is(rd->import->format, "ndjson")) return import_row_json(cx, &rd->row, line, e);
     if (str_is(rd->import->format, "access")) {
         TRY(import_row_access(cx, line, cells));
@@ -275,7 +303,8 @@ static Status line_event(Cx *cx, Reading *rd, Str line, Event *e)
 static Status read_lines(Cx *cx, Reading *rd, Str data, int64_t at, bool last, size_t *ret_used)
 {
     size_t done = 0;
-    while (done < data.n) {
+    if (at == 0 && str_starts(data, S("\xef\xbb\xbf"))) done = 3;
+    while (done < data.n && rd->told < REJECTS_BYTES) {
         const char *end = memchr(data.p + done, '\n', data.n - done);
         if (!end && !last) break;
         size_t next = end ? (size_t)(end - data.p) + 1 : data.n;

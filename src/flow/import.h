@@ -31,6 +31,7 @@ typedef struct ImportDeps { Events *events; const Keys *keys; const Zone *zone; 
 /* Known or new: ret->done is where to go on. INVALID "map" or "format"; CONFLICT "file" import_changed. */
 Status flow_import_begin(Cx *, const ImportSpec *, Import *ret) MUST_USE;
 
+enum { IMPORT_RAW_BYTES = 2000 };                /* of a rejected row that are told */
 /* raw: a slice of the piece */
 typedef struct ImportReject { int64_t line, at; Msg code; Str field, message, raw; } ImportReject;
 typedef struct ImportResult {
@@ -39,8 +40,7 @@ typedef struct ImportResult {
     const ImportReject *rejects; size_t n_rejects;
 } ImportResult;
 /* The piece of the file that starts at import.done; last: nothing follows. Whole rows are taken, the rest comes
- * again with the next
- * piece. CONFLICT "at" when it is not where the import stands (somebody else goes on with it). */
+ * again with the next piece: also what follows when more rows are rejected than one reply can tell. CONFLICT "at" when it is not where the import stands (somebody else goes on with it). */
 Status flow_import_rows(Cx *, const ImportDeps *, int64_t id, int64_t at, Str piece, bool last,
     ImportResult *ret) MUST_USE;
 #endif

@@ -1,5 +1,6 @@
 #include "flow/import_row.h"
 #include "base/limits.h"
+#include "base/scrub.h"
 #include "flow/props.h"
 #include <string.h>
 
@@ -99,11 +100,22 @@ static Status time_of(Cx *cx, const ImportDeps *d, Str s, int64_t *ret)
 }
 
 /* What a cell is: a number where it reads as one and would read back the same, else text. 64-bit ids stay exact. */
+/* Eleven digits are a number like any other, unless they are a mobile's. */
+static Status phone_or_number(Cx *cx, Props *ps, Str name, Str cell)
+{
+    int64_t i;
+    int scrubbed;
+    Str clean;
+    TRY(scrub_text(cx, cell, &clean, &scrubbed));
+    if (scrubbed == 0 && str_i64(cell, &i)) return props_add(cx, ps, name, (Prop){ .kind = PROP_INT, .i = i });
+    return props_add_str(cx, ps, name, clean);
+}
 static Status cell_prop(Cx *cx, Props *ps, Str name, Str cell)
 {
     int64_t i;
     const JsonNode *v;
     if (cell.n == 0) return ST_OK;                              /* missing and empty are the same in a file */
+    if (cell.n == 11 && cell.p[0] == '1') return phone_or_number(cx, ps, name, cell);
     if (str_i64(cell, &i) && (cell.p[0] != '0' || cell.n == 1) && !(cell.p[0] == '-' && cell.n > 1 && cell.p[1] == '0'))
         return props_add(cx, ps, name, (Prop){ .kind = PROP_INT, .i = i });
     bool number = cell.n < 32 && (all_digits((Str){ cell.p + cell.n - 1, 1 })) && memchr(cell.p, '.', cell.n);
@@ -111,23 +123,50 @@ static Status cell_prop(Cx *cx, Props *ps, Str name, Str cell)
         return props_add(cx, ps, name, (Prop){ .kind = PROP_DOUBLE, .d = v->d });
     return props_add_str(cx, ps, name, cell);
 }
+/* Columns that tell who somebody is, whatever way they are spelt: "Phone number", "phone_number", "手机号". */
 static bool personal_column(Str name)
 {
-    static const char *const names[] = { "ip", "email", "mail", "phone", "mobile", "tel", "telephone", "phone_number",
-        "first_name", "last_name", "real_name",
-                                         "address", "birthday", "id_card", "user" };
-    for (size_t i = 0; i < COUNT(names); i++) if (str_is(name, names[i])) return true;
+    static const char *const names[] = { "ip", "ipaddress", "email", "emailaddress", "mail", "phone", "mobile", "mobilephone", "cellphone",
+        "tel", "telephone", "phonenumber", "firstname", "lastname", "realname", "fullname", "username", "address", "birthday", "birthdate",
+        "dateofbirth", "dob", "idcard", "idnumber", "avatar", "wechat", "weixin", "qq", "user", "邮箱", "电子邮箱", "邮件", "手机", "手机号",
+        "手机号码", "电话", "电话号码", "联系电话", "姓名", "真实姓名", "昵称", "用户名", "地址", "收货地址", "生日", "出生日期", "身份证",
+        "身份证号", "微信", "微信号" };
+    char low[64];
+    size_t n = 0;
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i];
+        if (memchr(" _-.$", c, 5)) continue;
+        if (n == sizeof low) return false;
+        low[n++] = (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
+    }
+    for (size_t i = 0; i < COUNT(names); i++) if (str_is((Str){ low, n }, names[i])) return true;
     return false;
 }
-typedef struct Row { Event *e; Props ps; Str user, anon; } Row;
+typedef struct Row { Event *e; Props ps; Str user, anon; bool timed; Buf personal; JsonW json; } Row;
+/* Kept sealed beside the event, as a trusted call's personal traits are. */
+static Status hide(Cx *cx, Row *row, Str name, Str text, const JsonNode *v)
+{
+    enum { PERSONAL_MAX = 64 << 10 };
+    if (v ? v->kind == JSON_NULL : text.n == 0) return ST_OK;
+    if (!row->personal.a) row->personal = buf_new(cx->arena, PERSONAL_MAX);
+    row->json.b = &row->personal;
+    if (row->personal.n == 0) jsonw_open(&row->json, '{');
+    jsonw_key(&row->json, name);
+    if (v) jsonw_node(&row->json, v);
+    else jsonw_str(&row->json, text);
+    if (!row->personal.bad) return ST_OK;
+    return refuse(cx, ST_INVALID, name, MSG_too_long, PARAMS({ .name = "max", .value = PERSONAL_MAX }));
+}
 static Status use(Cx *cx, const ImportRowCx *rc, const MapItem *item, Str value, Row *row)
 {
     switch (item->target) {
-    case MAP_TIME:  return time_of(cx, rc->deps, value, &row->e->time);
+    case MAP_TIME:  row->timed = true; return time_of(cx, rc->deps, value, &row->e->time);
     case MAP_EVENT: row->e->name = str_trim(value); return ST_OK;
     case MAP_USER:  row->user = str_trim(value); return ST_OK;
     case MAP_ANON:  row->anon = str_trim(value); return ST_OK;
-    case MAP_PROP:  return cell_prop(cx, &row->ps, item->prop, value);
+    case MAP_PROP:
+        if (personal_column(item->prop)) return hide(cx, row, item->prop, value, NULL);
+        return cell_prop(cx, &row->ps, item->prop, value);
     case MAP_TARGETS_: break;
     }
     return fail(cx, ST_BUG, "import map");
@@ -136,10 +175,15 @@ static Status finish(Cx *cx, const ImportRowCx *rc, Row *row)
 {
     Event *e = row->e;
     Str name = e->name;
+    int scrubbed;
     if (name.n == 0) return refuse(cx, ST_INVALID, S("event"), MSG_required, NO_PARAMS);
     if (name.n > EVENT_NAME_BYTES_MAX)
         return refuse(cx, ST_INVALID, S("event"), MSG_too_long,
             PARAMS({ .name = "max", .value = EVENT_NAME_BYTES_MAX }));
+    for (size_t i = 0; i < name.n; i++)
+        if ((unsigned char)name.p[i] < 0x20) return refuse(cx, ST_INVALID, S("event"), MSG_bad_text, NO_PARAMS);
+    TRY(scrub_text(cx, name, &e->name, &scrubbed));
+    if (!row->timed) return refuse(cx, ST_INVALID, S("time"), MSG_required, NO_PARAMS);
     if (e->time > cx->now) return refuse(cx, ST_INVALID, S("time"), MSG_future_time, NO_PARAMS);
     bool known = row->user.n > 0;
     TRY(ingest_actor(cx, rc->deps->keys, known ? "user" : "anon", known ? row->user : row->anon, known ?
@@ -151,13 +195,25 @@ static Status finish(Cx *cx, const ImportRowCx *rc, Row *row)
     e->claimed = e->time;
     e->props = row->ps.p;
     e->n_props = row->ps.n;
-    return ST_OK;
+    if (row->personal.n == 0) return ST_OK;
+    jsonw_close(&row->json, '}');
+    if (row->personal.bad) return fail(cx, ST_NO_MEM, "import");
+    return keys_seal(cx, rc->deps->keys, S("log|sealed"), buf_str(&row->personal), &e->sealed);
 }
-static const MapItem *mapped(const ImportMap *m, Str column)
+static bool mapped(const ImportMap *m, Str column)
 {
     for (size_t i = 0; i < m->n; i++)
-        if (!m->items[i].constant && str_eq(m->items[i].column, column)) return &m->items[i];
-    return NULL;
+        if (!m->items[i].constant && str_eq(m->items[i].column, column)) return true;
+    return false;
+}
+/* A column may have several targets. */
+static Status use_cell(Cx *cx, const ImportRowCx *rc, Str column, Str cell, Row *row)
+{
+    for (size_t i = 0; i < rc->map->n; i++) {
+        const MapItem *item = &rc->map->items[i];
+        if (!item->constant && str_eq(item->column, column)) TRY(use(cx, rc, item, cell, row));
+    }
+    return ST_OK;
 }
 static Status constants(Cx *cx, const ImportRowCx *rc, Row *row)
 {
@@ -169,20 +225,18 @@ Status import_row_cells(Cx *cx, const ImportRowCx *rc, const ImportCells *in, Ev
 {
     *ret = (Event){ 0 };
     Row row = { .e = ret };
-    bool timed = false;
 
     if (in->n != in->n_names)
         return refuse(cx, ST_INVALID, S(""), MSG_row_cells, PARAMS({ .name = "want", .value = (int64_t)in->n_names },
             { .name = "got", .value = (int64_t)in->n }));
     TRY(constants(cx, rc, &row));
     for (size_t i = 0; i < in->n; i++) {
-        const MapItem *item = mapped(rc->map, in->names[i]);
-        if (item) TRY(use(cx, rc, item, in->cells[i], &row));
-        else if (!rc->map->no_props && !personal_column(in->names[i]))
-            TRY(cell_prop(cx, &row.ps, in->names[i], in->cells[i]));
-        timed |= item && item->target == MAP_TIME;
+        Str name = in->names[i], cell = in->cells[i];
+        if (mapped(rc->map, name)) TRY(use_cell(cx, rc, name, cell, &row));
+        else if (rc->map->no_props) continue;
+        else if (personal_column(name)) TRY(hide(cx, &row, name, cell, NULL));
+        else TRY(cell_prop(cx, &row.ps, name, cell));
     }
-    if (!timed) return refuse(cx, ST_INVALID, S("time"), MSG_required, NO_PARAMS);
     return finish(cx, rc, &row);
 }
 static Status json_text(Cx *cx, const JsonNode *v, Str *ret)
@@ -195,6 +249,21 @@ static Status json_text(Cx *cx, const JsonNode *v, Str *ret)
     *ret = buf_str(&b);
     return b.bad ? refuse(cx, ST_INVALID, S("row"), MSG_wrong_type,
         PARAMS({ .name = "want", .text = S("text") })) : ST_OK;
+}
+static Status use_member(Cx *cx, const ImportRowCx *rc, Str key, const JsonNode *v, Row *row)
+{
+    Str text;
+    for (size_t i = 0; i < rc->map->n; i++) {
+        const MapItem *item = &rc->map->items[i];
+        if (item->constant || !str_eq(item->column, key)) continue;
+        if (item->target == MAP_PROP && personal_column(item->prop)) TRY(hide(cx, row, item->prop, (Str){ 0 }, v));
+        else if (item->target == MAP_PROP) TRY(props_add_node(cx, &row->ps, item->prop, v));
+        else {
+            TRY(json_text(cx, v, &text));
+            TRY(use(cx, rc, item, text, row));
+        }
+    }
+    return ST_OK;
 }
 Status import_row_json(Cx *cx, const ImportRowCx *rc, Str line, Event *ret)
 {
@@ -209,19 +278,11 @@ Status import_row_json(Cx *cx, const ImportRowCx *rc, Str line, Event *ret)
     key = json_first(o);
     for (size_t i = 0; i < o->n; i++) {
         const JsonNode *v = json_next(key);
-        const MapItem *item = mapped(rc->map, key->s);
-        Str text;
-        if (!item) {
-            if (!rc->map->no_props && !personal_column(key->s)) TRY(props_add_node(cx, &row.ps, key->s, v));
-        } else if (item->target == MAP_PROP) {
-            TRY(props_add_node(cx, &row.ps, item->prop, v));
-        } else {
-            TRY(json_text(cx, v, &text));
-            TRY(use(cx, rc, item, text, &row));
-        }
+        if (mapped(rc->map, key->s)) TRY(use_member(cx, rc, key->s, v, &row));
+        else if (!rc->map->no_props && personal_column(key->s)) TRY(hide(cx, &row, key->s, (Str){ 0 }, v));
+        else if (!rc->map->no_props) TRY(props_add_node(cx, &row.ps, key->s, v));
         key = json_next(v);
     }
-    if (ret->time == 0) return refuse(cx, ST_INVALID, S("time"), MSG_required, NO_PARAMS);
     return finish(cx, rc, &row);
 }
 
