@@ -224,8 +224,12 @@ static const struct { Str key, as; } context_names[] = {
 };
 static Status add_page(Cx *cx, Props *ps, const JsonNode *page)
 {
+    const JsonNode *found[COUNT(page_names)] = { 0 }, *key = json_first(page);
+    for (size_t i = 0; key && page->kind == JSON_OBJECT && i < page->n; i++, key = json_next(json_next(key)))
+        for (size_t k = 0; k < COUNT(page_names); k++)
+            if (str_eq(key->s, page_names[k].key)) found[k] = json_next(key);
     for (size_t i = 0; i < COUNT(page_names); i++) {
-        const JsonNode *v = json_get(page, page_names[i].key);
+        const JsonNode *v = found[i];
         Str as = page_names[i].as;
         if (v && as.n && v->kind == JSON_STR && v->s.n) TRY(props_add_str(cx, ps, as, v->s));
     }

@@ -1,6 +1,7 @@
 #include "base/log.h"
 #include "main/commands.h"
 #include "main/jobs.h"
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -86,11 +87,19 @@ static Status run(Cx *cx, Instance *in, const sigset_t *stop)
     live_stop(&in->app);
     return st;
 }
+/* The log's groups are large, freed at a flush and wanted again at once: given back to the kernel each time, every page
+ * of the next one would be fetched and cleared anew. What is kept is bounded by the tail. */
+static void tune_memory(void)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    (void)mallopt(M_TRIM_THRESHOLD, 64 << 20);
+}
 int command_serve(Cx *cx, const Config *c)
 {
     Instance in;
     sigset_t stop;
 
+    tune_memory();
     signal(SIGPIPE, SIG_IGN);
     sigemptyset(&stop);
     sigaddset(&stop, SIGINT);

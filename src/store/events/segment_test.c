@@ -229,6 +229,50 @@ TEST(a_person_may_fill_several_blocks)
     rig_done(&r);
 }
 
+/* Texts too long for the segment's dictionary are numbered by block, and what the event before had is tried first:
+ * runs of equal texts, changes, other orders and block ends must not mix. */
+static char long_text[4][300];
+static void odd_props(int i, Prop p[2])
+{
+    Prop note = { .name = S("note"), .kind = PROP_STR, .s = i / 3 % 8 < 4 ? (Str){ long_text[i / 3 % 4], 300 } : S("短") };
+    Prop plan = { .name = S("plan"), .kind = PROP_STR, .s = i / 7 % 2 ? S("free") : S("pro") };
+    p[0] = i % 5 ? note : plan;
+    p[1] = i % 5 ? plan : note;
+}
+TEST(long_and_repeated_texts_in_any_order_read_back_across_blocks)
+{
+    enum { N = 40000, CHUNK = 1000, LOOK = 2000 };
+    static Entry e[CHUNK];
+    static Prop p[CHUNK][2];
+    Rig r;
+    const Event *line;
+    size_t n;
+    for (int k = 0; k < 4; k++) memset(long_text[k], 'a' + k, sizeof long_text[k]);
+    rig_open(cx, &r, test_dir());
+    for (int i = 0; i < N; i++) {
+        odd_props(i, p[i % CHUNK]);
+        e[i % CHUNK] = (Entry){ .kind = ENTRY_EVENT, .event = { .source = (uint16_t)(1 + i / 11 % 2), .actor = rig_key(1),
+            .name = S("open"), .time = INT64_C(1704067200000) + i, .received = INT64_C(1704067200000),
+            .props = p[i % CHUNK], .n_props = 2 } };
+        if (i % CHUNK == CHUNK - 1) rig_append(cx, &r, e, CHUNK);
+    }
+    ok(rig_flush(cx, &r));
+    for (int end = N; end > 0; end -= LOOK) {
+        ok(person_timeline(cx, r.s, rig_key(1), INT64_C(1704067200000) + end, LOOK, &line, &n));
+        assert_int_equal(n, LOOK);
+        for (int k = 0; k < LOOK; k++) {
+            Prop want[2];
+            odd_props(end - 1 - k, want);
+            assert_int_equal(line[k].n_props, 2);
+            for (int j = 0; j < 2; j++)
+                for (int w = 0; w < 2; w++)
+                    if (str_eq(line[k].props[j].name, want[w].name)) assert_true(str_eq(line[k].props[j].s, want[w].s));
+        }
+        arena_reset(cx->arena);
+    }
+    rig_done(&r);
+}
+
 /* ---- faults: whatever fails, the state answers as before and the next try works ---- */
 
 static void still_right(Cx *cx, Rig *r, int64_t events)
