@@ -20,8 +20,8 @@ static const struct {
     { S_INIT("/join.css"), "join.css", "text/css; charset=utf-8" },
 };
 /* Stricter than the server's own policy: nothing inline, and no script at all on the hosted page. */
-#define POLICY(more) "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; " \
-    "frame-ancestors 'none'" more
+#define POLICY(more) "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; " \
+    "form-action 'self'; frame-ancestors 'none'" more
 static void lock_console(Cx *cx, Res *rs)
 {
     res_header(cx, rs, "Content-Security-Policy", S(POLICY("; script-src 'self'; connect-src 'self'")));

@@ -6,7 +6,8 @@
 
 enum { DAYS = 28, A_DAY = 240, SESSIONS_MAX = DAYS, ENTRIES_MAX = 512, LIVE_SLOTS = 120 };
 static const int64_t DAY_MS = 86400000;
-static const char *const titles[] = { "小王子", "三体", "活着", "围城", "边城", "呐喊", "平凡的世界", "百年孤独", "人间词话", "浮生六记" };
+static const char *const titles[] = { "小王子", "三体", "活着", "围城", "边城", "呐喊", "平凡的世界", "百年孤独",
+    "人间词话", "浮生六记" };
 static const char *const topics[] = { "童话", "科幻", "小说", "小说", "小说", "小说", "小说", "小说", "诗词", "散文" };
 static const char *const channels[] = { "search", "friend", "weibo", "newsletter" };
 static const char *const devices[] = { "phone", "phone", "phone", "desktop", "tablet" };
@@ -22,8 +23,22 @@ static uint64_t next(uint64_t *s)
 static double chance(uint64_t *s) { return (double)(next(s) >> 11) * 0x1p-53; }
 static size_t pick(uint64_t *s, size_t n) { return (size_t)(next(s) % n); }
 
-typedef struct Visitor { uint64_t rng; char anon[32], user[32]; Hash128 actor, known; bool signed_up; const char *channel, *device; } Visitor;
-typedef struct Play { Cx *cx; Instance *in; Entry entries[ENTRIES_MAX]; size_t n; int source; int64_t serial; const char *who; } Play;
+typedef struct Visitor {
+    uint64_t rng;
+    char anon[32], user[32];
+    Hash128 actor, known;
+    bool signed_up;
+    const char *channel, *device;
+} Visitor;
+typedef struct Play {
+    Cx *cx;
+    Instance *in;
+    Entry entries[ENTRIES_MAX];
+    size_t n;
+    int source;
+    const char *who;             /* with serial: the key of the next event */
+    int64_t serial;
+} Play;
 
 static Status send(Play *p)
 {
@@ -46,23 +61,31 @@ static Status tell(Play *p, const Visitor *v, const char *name, int64_t at, cons
     if (n) memcpy(own, props, n * sizeof *own);
     own[n] = (Prop){ .name = S("$utm_source"), .kind = PROP_STR, .s = str_z(v->channel) };
     own[n + 1] = (Prop){ .name = S("device"), .kind = PROP_STR, .s = str_z(v->device) };
-    p->entries[p->n++] = (Entry){ .kind = ENTRY_EVENT, .event = { .source = (uint16_t)p->source, .actor = v->signed_up ? v->known : v->actor,
-        .message = key_of(p), .name = str_z(name), .time = at, .received = at, .claimed = at, .props = own, .n_props = n + 2 } };
+    p->entries[p->n++] = (Entry){ .kind = ENTRY_EVENT, .event = { .source = (uint16_t)p->source,
+        .actor = v->signed_up ? v->known : v->actor, .message = key_of(p), .name = str_z(name),
+        .time = at, .received = at, .claimed = at, .props = own, .n_props = n + 2 } };
     return p->n + 4 < ENTRIES_MAX ? ST_OK : send(p);
 }
 static Status read_book(Play *p, Visitor *v, int64_t *at)
 {
     size_t book = pick(&v->rng, COUNT(titles));
     int64_t chapters = 1 + (int64_t)pick(&v->rng, 4);
-    Prop opened[] = { { .name = S("title"), .kind = PROP_STR, .s = str_z(titles[book]) }, { .name = S("topic"), .kind = PROP_STR, .s = str_z(topics[book]) } };
+    Prop opened[] = { { .name = S("title"), .kind = PROP_STR, .s = str_z(titles[book]) },
+        { .name = S("topic"), .kind = PROP_STR, .s = str_z(topics[book]) } };
 
     TRY(tell(p, v, "Book Opened", *at += 20000, opened, COUNT(opened)));
     for (int64_t c = 1; c <= chapters; c++) {
         int64_t seconds = 60 + (int64_t)pick(&v->rng, 500);
-        Prop read[] = { opened[0], { .name = S("chapter"), .kind = PROP_INT, .i = c }, { .name = S("seconds"), .kind = PROP_INT, .i = seconds } };
+        Prop read[] = { opened[0], { .name = S("chapter"), .kind = PROP_INT, .i = c },
+            { .name = S("seconds"), .kind = PROP_INT, .i = seconds } };
         TRY(tell(p, v, "Chapter Read", *at += seconds * 1000, read, COUNT(read)));
     }
     return chance(&v->rng) < 0.1 ? tell(p, v, "Shared", *at += 5000, opened, COUNT(opened)) : ST_OK;
+}
+static void join(Play *p, const Visitor *v, int64_t id, int64_t at)
+{
+    p->entries[p->n++] = (Entry){ .kind = ENTRY_JOIN,
+        .join = { .id = id, .anon = v->actor, .user = v->known, .time = at } };
 }
 static Status session(Play *p, Visitor *v, int64_t at)
 {
@@ -75,7 +98,7 @@ static Status session(Play *p, Visitor *v, int64_t at)
         TRY(tell(p, v, "$pageview", at += 15000 + (int64_t)pick(&v->rng, 60000), &page, 1));
     }
     if (!v->signed_up && chance(&v->rng) < 0.38) {
-        p->entries[p->n++] = (Entry){ .kind = ENTRY_JOIN, .join = { .id = (int64_t)(next(&v->rng) >> 2), .anon = v->actor, .user = v->known, .time = at } };
+        join(p, v, (int64_t)(next(&v->rng) >> 2), at);
         v->signed_up = true;
         TRY(tell(p, v, "Signed Up", at += 30000, NULL, 0));
     }
@@ -136,8 +159,7 @@ static Status live_signup(Play *p, Visitor *v)
 {
     p->who = v->anon;
     p->serial = -1;
-    p->entries[p->n++] = (Entry){ .kind = ENTRY_JOIN, .join = { .id = id_new(p->cx), .anon = v->actor, .user = v->known,
-        .time = p->cx->now } };
+    join(p, v, id_new(p->cx), p->cx->now);
     return tell(p, v, "Signed Up", p->cx->now, NULL, 0);
 }
 static Status live(Cx *cx, Play *p)

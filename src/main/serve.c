@@ -24,9 +24,11 @@ static void greet(const Instance *in, int port)
     const Config *c = in->config;
     bool zh = in->lang == LANG_ZH;
     const char *scheme = c->tls_cert ? "https" : "http";
-    printf(zh ? "liuke 已启动\n  控制台   %s://%s:%d/console\n  上报地址 %s://%s:%d/v1/batch\n"
-              : "liuke is up\n  console   %s://%s:%d/console\n  tracking  %s://%s:%d/v1/batch\n", scheme, c->bind, port,
-        scheme, c->bind, port);
+    printf(zh ? "liuke 已启动\n  控制台   %s://%s:%d/console\n  注册页   %s://%s:%d/join\n"
+                "  上报地址 %s://%s:%d/v1/batch\n"
+              : "liuke is up\n  console   %s://%s:%d/console\n  sign-up   %s://%s:%d/join\n"
+                "  tracking  %s://%s:%d/v1/batch\n",
+           scheme, c->bind, port, scheme, c->bind, port, scheme, c->bind, port);
     if (in->admin_token.n)
         printf(zh ? "  管理令牌 %.*s（只显示这一次，用它登录控制台）\n" : "  admin token %.*s (shown only this once; signs you in to "
                                                       "the console)\n",

@@ -88,7 +88,7 @@ test("kill -9 in the middle of an import, then the same command: each row once",
   assert.equal(new Set(seen).size, n);
 });
 
-test("a file goes into a running server through its socket, and its events are there at once", async () => {
+test("with a server running, import, ask, export and source go through its socket", async () => {
   const d = fresh(), server = await serve(d);
   try {
     file(d, "s.csv", HEAD + rows(0, 2000) + "bad\n");
@@ -98,6 +98,12 @@ test("a file goes into a running server through its socket, and its events are t
     assert.match(run(d, "import", "s.csv", ...MAP, "--source", "旧系统").out, /^0 events imported/m);
     assert.equal((await staff(server, "GET", "/api/1/stats")).events, 2000);
     assert.ok((await staff(server, "GET", "/api/1/sources")).items.some((s) => s.name === "旧系统" && s.kind === "import"));
+    const asked = run(d, "ask", JSON.stringify({ kind: "trend", event: {}, period: "month", from: "2026-03-01", to: "2026-04-01", timezone: "UTC" }), "--csv");
+    assert.equal(asked.out, "period,value\n2026-03,2000\n", asked.err);
+    assert.match(run(d, "ask", '{"kind":"guess","period":"day"}').err, /kind: must be one of: trend, retention/);
+    assert.equal(exported(d).length, 2000);
+    assert.match(addSource(d, "while it runs").pk, /^pk_/);
+    assert.match(run(d, "source", "list").out, /while it runs/);
     assert.equal((statSync(join(d, "data", "liuke.sock")).mode & 0o077), 0, "the socket is its owner's alone");
   } finally { await server.stop(); }
 });
