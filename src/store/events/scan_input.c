@@ -2,7 +2,7 @@
 #include "base/arena.h"
 #include <string.h>
 
-enum { PAGE_BYTES = 1 << 20, ASIDE_BYTES_MAX = 1 << 30 };
+enum { PAGE_BYTES = 1 << 20, ASIDE_BYTES_MAX = 512 << 20 };
 
 static Status row_add(Cx *cx, ScanRows *r, const Row *row)
 {
