@@ -321,8 +321,7 @@ static bool consented(const IngestEnvelope *env, const JsonNode *ctx)
 static bool bot(Str agent)
 {
     if (agent.n == 0) return false;
-    static const char *const signs[] = { "bot", "crawl", "spider", "slurp", "headless", "lighthouse", "monitor",
-        "python-", "curl/", "wget" };
+    static const char *const signs[] = { "bot", "crawl", "spider", "slurp", "headless", "lighthouse", "monitor" };
     char low[512];
     size_t n = agent.n < sizeof low ? agent.n : sizeof low - 1;
     for (size_t i = 0; i < n; i++)

@@ -27,6 +27,7 @@ struct Events {
 };
 
 State *events_state(Events *e) { return e->state; }
+Status events_missing(Cx *cx, Events *e, const Str **ret, size_t *ret_n) { return wal_missing(cx, e->wal, ret, ret_n); }
 
 static struct timespec in_ms(int64_t ms)
 {

@@ -26,4 +26,26 @@ Status events_scan(Cx *cx, Events *e, int64_t from, int64_t to, EventsRow *each,
     snapshot_done(cx, &snap);
     return st;
 }
-Status ask_run(Cx *cx, Events *e, Str question, Answer *ret) { return ask_state(cx, events_state(e), question, ret); }
+/* What the state knows to be missing, and the damaged files of the log. */
+static Status add_log(Cx *cx, Events *e, Answer *a)
+{
+    const Str *log;
+    size_t n;
+    TRY(events_missing(cx, e, &log, &n));
+    if (n == 0) return ST_OK;
+    Str *all = ARENA_MANY(cx->arena, Str, a->n_missing + n);
+    if (!all) return fail(cx, ST_NO_MEM, "ask: what is missing");
+    for (size_t i = 0; i < a->n_missing; i++) all[i] = a->missing[i];
+    for (size_t i = 0; i < n; i++) all[a->n_missing + i] = log[i];
+    a->missing = all;
+    a->n_missing += n;
+    return ST_OK;
+}
+Status ask_run(Cx *cx, Events *e, Str question, Answer *ret)
+{
+    Answer a;
+    TRY(ask_state(cx, events_state(e), question, &a));
+    TRY(add_log(cx, e, &a));
+    *ret = a;
+    return ST_OK;
+}

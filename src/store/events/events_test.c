@@ -1,6 +1,6 @@
 #include "tests/test.h"
 #include "base/fs.h"
-#include "store/events/events.h"
+#include "store/events/ask.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -150,5 +150,32 @@ TEST(a_small_tail_is_flushed_and_merged_behind_two_callers_and_a_reader)
     events_close(e);
     ok(events_open(cx, &c, &e));
     assert_int_equal(rows(cx, e), 4000);
+    events_close(e);
+}
+TEST(an_answer_names_the_damaged_file_of_the_log_it_lacks_events_of)
+{
+    static const char question[] = "{\"kind\":\"trend\",\"period\":\"month\",\"from\":\"2023-11-01\","
+                                   "\"to\":\"2023-12-01\",\"event\":{}}";
+    EventsConfig c = config(test_dir());
+    char path[200], byte = 0x5a;
+    Answer a;
+    Events *e;
+    ok(events_open(cx, &c, &e));
+    for (uint64_t i = 0; i < 5; i++) ok(put(cx, e, 1 + i, 1));
+    ok(ask_run(cx, e, str_z(question), &a));
+    assert_int_equal(a.n_missing, 0);
+    assert_int_equal(a.values[0], 5);
+    events_close(e);
+    snprintf(path, sizeof path, "%s/log/wal-%016x.log", c.dir, 0);
+    FILE *f = fopen(path, "r+b");
+    assert_non_null(f);
+    assert_int_equal(fseek(f, 150, SEEK_SET), 0);
+    assert_int_equal(fwrite(&byte, 1, 1, f), 1);
+    fclose(f);
+    ok(events_open(cx, &c, &e));
+    ok(ask_run(cx, e, str_z(question), &a));
+    assert_true(a.values[0] < 5);
+    assert_int_equal(a.n_missing, 1);
+    assert_str(a.missing[0], "log/wal-0000000000000000.log");
     events_close(e);
 }

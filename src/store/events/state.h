@@ -10,6 +10,7 @@
 
 typedef struct State State;
 State *events_state(Events *);                   /* for what answers questions: ask, scan, timeline */
+Status events_missing(Cx *, Events *, const Str **ret, size_t *ret_n) MUST_USE;   /* files of the log found damaged */
 Status state_open(Cx *, const EventsConfig *, const Manifest *, State **ret) MUST_USE;
 void   state_close(State *);
 

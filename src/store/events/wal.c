@@ -600,6 +600,25 @@ void wal_flushed(Wal *w, int64_t pos)
     wal_nudge(w);
     pthread_mutex_unlock(&w->lock);
 }
+Status wal_missing(Cx *cx, Wal *w, const Str **ret, size_t *ret_n)
+{
+    size_t n = 0;
+    pthread_mutex_lock(&w->lock);
+    Str *names = ARENA_MANY(cx->arena, Str, w->n_files);
+    bool good = names != NULL;
+    for (size_t i = 0; good && i < w->n_files; i++) {
+        char name[40];
+        if (!w->files[i].damaged) continue;
+        snprintf(name, sizeof name, "log/wal-%016llx.log", (unsigned long long)w->files[i].start);
+        names[n] = arena_str(cx->arena, str_z(name));
+        good = names[n++].p != NULL;
+    }
+    pthread_mutex_unlock(&w->lock);
+    if (!good) return fail(cx, ST_NO_MEM, "what the log lacks");
+    *ret = names;
+    *ret_n = n;
+    return ST_OK;
+}
 void wal_stats(Wal *w, EventsStats *ret)
 {
     pthread_mutex_lock(&w->lock);

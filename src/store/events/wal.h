@@ -38,5 +38,7 @@ void    wal_keep_from(Wal *, int64_t pos);       /* nothing may go before this w
 void    wal_flushed(Wal *, int64_t pos);         /* the manifest now says so */
 /* The slow things: zeros for the next file, key files of full files, keys past the window, files past their time. */
 Status  wal_tidy(Cx *, Wal *) MUST_USE;
+/* Names of the files found damaged: what stood in the damaged part is in no answer. In the arena. */
+Status  wal_missing(Cx *, Wal *, const Str **ret, size_t *ret_n) MUST_USE;
 void    wal_stats(Wal *, EventsStats *ret);      /* log_bytes, window_ids, adds to quarantined */
 #endif
