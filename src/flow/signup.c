@@ -20,7 +20,8 @@ Status signup_start(Cx *cx, const Keys *keys, const SignupStart *in, int64_t *re
     Str email;
 
     TRY(people_email_clean(cx, in->email, &email));
-    if (in->anon.n) TRY(ingest_actor(cx, keys, "anon", in->anon, S("anonymous_id"), &anon));
+    /* the page's, not the visitor's: a bad one joins nothing, and turns nobody away */
+    if (in->anon.n && ingest_actor(cx, keys, "anon", in->anon, S("anonymous_id"), &anon) != ST_OK) anon = (Hash128){ 0 };
     TRY(identity_code_draft(cx, keys, email, in->client, anon, &s.code));
     TRY(message_code_mail(cx, keys, &(CodeMail){ .to = email, .code = str_z(s.code.digits), .product = in->product,
         .lang = cx->lang }, &s.mail));
@@ -36,8 +37,9 @@ typedef struct Finishing {
     /* what the first transaction found out, sealed before the second */
     PersonDraft draft;
     Consent consents[SIGNUP_CONSENTS_MAX];
+    int64_t known;               /* whose address it is; 0: nobody's yet */
     Person person;
-    bool born, analytics;
+    bool born, again, analytics;
 } Finishing;
 static Status try_tx(Cx *cx, void *arg)
 {
@@ -58,10 +60,13 @@ static Status finish_tx(Cx *cx, void *arg)
     int64_t known = 0;
     Status st = people_by_email(cx, f->draft.email_blind, &known);
 
-    f->born = st == ST_NOT_FOUND;
-    if (st == ST_OK) TRY(people_get(cx, known, &f->person));
-    else if (f->born) TRY(people_add(cx, &f->draft, &f->person));
-    else return st;
+    if (st != ST_OK && st != ST_NOT_FOUND) return st;
+    f->again = known != f->known;           /* somebody proved the same address meanwhile: who it is must be hashed anew */
+    f->known = known;
+    if (f->again) return ST_OK;
+    f->born = known == 0;
+    if (known) TRY(people_get(cx, known, &f->person));
+    else TRY(people_add(cx, &f->draft, &f->person));
     TRY(add_consents(cx, f));
     if (f->proof.anon.a || f->proof.anon.b) TRY(people_actor_add(cx, f->person.id, f->proof.anon));
     OutboxFact facts[] = { { "form", f->in->form }, { "way", S("email") } };
@@ -91,6 +96,20 @@ static Status prepare_consents(Cx *cx, const Keys *keys, Finishing *f)
     }
     return policy ? ST_OK : refuse(cx, ST_INVALID, S("consents"), MSG_consent_needed, NO_PARAMS);
 }
+/* PostgreSQL tells the later of two births of one address by a conflict, SQLite by finding the first. */
+static Status settle(Cx *cx, const Keys *keys, Finishing *f)
+{
+    enum { ROUNDS = 4 };
+    Status st = people_by_email(cx, f->draft.email_blind, &f->known);
+    if (st != ST_OK && st != ST_NOT_FOUND) return st;
+    for (int i = 0; i < ROUNDS; i++) {
+        if (f->known) f->draft.root = people_root(keys, f->known);
+        st = tx_run(cx, finish_tx, f);
+        if (st != ST_OK && st != ST_CONFLICT) return st;
+        if (st == ST_OK && !f->again) return ST_OK;
+    }
+    return fail(cx, ST_BUSY, "an address that many prove at once");
+}
 /* Two transactions: the try must count even when it is wrong, and sealing must stand outside the second. A crash
  * between them
  * leaves a used code and no person: the visitor asks for another code. */
@@ -98,7 +117,6 @@ Status signup_finish(Cx *cx, const Keys *keys, const SignupFinish *in, Person *r
 {
     Finishing f = { .in = in };
     Str email;
-    int64_t known;
 
     TRY(prepare_consents(cx, keys, &f));
     identity_code_hash(keys, in->code, str_trim(in->digits), f.hash);
@@ -109,10 +127,7 @@ Status signup_finish(Cx *cx, const Keys *keys, const SignupFinish *in, Person *r
     if (f.proof.answer != CODE_RIGHT) return refuse(cx, ST_INVALID, S("code"), MSG_code_over, NO_PARAMS);
     TRY(identity_code_open(cx, keys, in->code, f.proof.sealed, &email));
     TRY(people_draft(cx, keys, email, cx->lang == LANG_ZH ? S("zh") : S("en"), in->form, &f.draft));
-    Status st = people_by_email(cx, f.draft.email_blind, &known);
-    if (st == ST_OK) f.draft.root = people_root(keys, known);
-    else if (st != ST_NOT_FOUND) return st;
-    TRY(tx_run(cx, finish_tx, &f));
+    TRY(settle(cx, keys, &f));
     *ret = f.person;
     *ret_new = f.born;
     return ST_OK;

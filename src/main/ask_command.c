@@ -103,7 +103,7 @@ int command_ask(Cx *cx, const Config *c)
                         "[--json|--csv]\n");
         return 2;
     }
-    if (caller_open(cx, c, &caller) != ST_OK) return command_complain(cx, cx->lang);
+    if (caller_open_known(cx, c, &caller) != ST_OK) return command_complain(cx, cx->lang);
     Status st = caller_call(cx, caller, "POST", S("/api/1/ask"), str_z(c->words[1]), &rep);
     if (st == ST_OK) st = answer_out(cx, c, rep.body);
     caller_close(caller);

@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { REPLY_MAX = 64 << 20 };
 struct Caller {
@@ -31,6 +32,11 @@ Status caller_open(Cx *cx, const Config *config, Caller **ret)
     c->http.tables = api_tables(&c->http.n_tables);
     *ret = c;
     return ST_OK;
+}
+Status caller_open_known(Cx *cx, const Config *config, Caller **ret)
+{
+    if (access(config->data, F_OK) == 0) return caller_open(cx, config, ret);
+    return refuse(cx, ST_NOT_FOUND, S("data"), MSG_no_folder, PARAMS({ .name = "folder", .text = str_z(config->data) }));
 }
 void caller_close(Caller *c)
 {

@@ -8,6 +8,8 @@
 
 typedef struct Caller Caller;
 Status caller_open(Cx *, const Config *, Caller **ret) MUST_USE;
+/* The same, but a folder that is not there is refused, not made: for questions. NOT_FOUND. */
+Status caller_open_known(Cx *, const Config *, Caller **ret) MUST_USE;
 void   caller_close(Caller *);
 typedef struct CallerReply { int code; Str body; } CallerReply;
 /* path with its query. An error document of the API becomes the Status it stands for, with its code, field and

@@ -63,7 +63,7 @@ int command_export(Cx *cx, const Config *c)
         (void)fail(cx, ST_IO, "cannot write %s: %s", c->out, strerror(errno));
         return command_complain(cx, cx->lang);
     }
-    Status st = caller_open(cx, c, &caller);
+    Status st = caller_open_known(cx, c, &caller);
     if (st == ST_OK) {
         const App *app = caller_app(caller);
         st = app ? from_folder(cx, c, app, to) : from_server(cx, c, caller, to);

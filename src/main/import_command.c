@@ -128,6 +128,8 @@ static Status piece(Cx *cx, Run *run, size_t want, size_t *ret_used)
     ssize_t n = pread(run->fd, run->piece, want, run->at);
 
     if (n < 0) return fail(cx, ST_IO, "cannot read the file: %s", strerror(errno));
+    if (n == 0 && run->at < run->size)           /* it was longer when we began */
+        return refuse(cx, ST_CONFLICT, S("file"), MSG_import_shrunk, NO_PARAMS);
     bool last = run->at + n >= run->size;
     buf_addz(&b, "/api/1/imports/");
     buf_addz(&b, run->id);
@@ -184,7 +186,7 @@ static Status unpacked(Cx *cx, Run *run, struct stat *st)
 static Status import_file(Cx *cx, Run *run)
 {
     struct stat st;
-    run->fd = open(run->path, O_RDONLY | O_CLOEXEC);
+    run->fd = open(run->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);       /* a pipe without a writer is no file */
     if (run->fd < 0)
         return refuse(cx, ST_NOT_FOUND, S("file"), MSG_no_file, PARAMS({ .name = "file", .text = str_z(run->path) }));
     if (fstat(run->fd, &st) != 0 || !S_ISREG(st.st_mode))

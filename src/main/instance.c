@@ -64,6 +64,21 @@ static Str machine_zone(Cx *cx)
     const Zone *z;
     return at && zone_get(cx, str_z(at + 9), &z) == ST_OK ? arena_str(cx->arena, str_z(at + 9)) : S("UTC");
 }
+/* At once, whatever becomes of this start: nothing tells them again. Other commands' output stays as it is. */
+static void tell_once(const Cx *cx, const Instance *in)
+{
+    const Config *c = in->config;
+    bool zh = c->lang ? strcmp(c->lang, "zh") == 0 : cx->lang == LANG_ZH;
+    FILE *to = c->n_words && strcmp(c->words[0], "serve") == 0 ? stdout : stderr;
+    fprintf(to, zh ? "liuke 首次启动\n  管理令牌 %.*s（只显示这一次，用它登录控制台）\n"
+                   : "liuke starts for the first time\n  admin token %.*s (shown only this once; signs you in to the console)\n",
+        (int)in->admin_token.n, in->admin_token.p);
+    if (in->recovery.n)
+        fprintf(to, zh ? "  恢复码   %.*s（请抄下来另存：密钥文件 %s 丢失后只能靠它）\n"
+                       : "  recovery  %.*s (write it down: without the key file %s only this opens the data)\n",
+            (int)in->recovery.n, in->recovery.p, c->key_file);
+    fflush(to);
+}
 /* Settings that the first start writes; later starts check that the key file is the right one. */
 static Status settings(Cx *cx, Instance *in)
 {
@@ -85,7 +100,9 @@ static Status settings(Cx *cx, Instance *in)
                 .product = str_z(c->product ? c->product : "liuke"), .lang = c->lang ? str_z(c->lang) : S("") };
     const Zone *z;
     TRY(zone_get(cx, f.zone, &z));
-    return tx_run(cx, first_tx, &f);
+    TRY(tx_run(cx, first_tx, &f));
+    tell_once(cx, in);
+    return ST_OK;
 }
 static Status unhex(Cx *cx, Str text, uint8_t ret[32])
 {
@@ -159,14 +176,16 @@ static Status open_stores(Cx *cx, Instance *in)
 {
     const Config *c = in->config;
     const char *db, *events;
-    bool have_key = access(c->key_file, F_OK) == 0;
 
     TRY(path_in(cx, c, "records.db", &db));
     TRY(path_in(cx, c, "events", &events));
-    TRY(keys_open(cx, c->key_file, !have_key && access(db, F_OK) != 0, &in->app.keys, &in->recovery));
+    bool empty = access(db, F_OK) != 0 && access(events, F_OK) != 0;       /* only then may a key be made */
+    TRY(keys_open(cx, c->key_file, empty, &in->app.keys, &in->recovery));
     TRY(records_open(cx, &(RecordsConfig){ .sqlite = db, .postgres = c->postgres }, &in->records));
     cx->records = in->records;
-    TRY(settings(cx, in));
+    Status st = settings(cx, in);
+    if (st == ST_INVALID && in->recovery.n) (void)unlink(c->key_file);     /* made a moment ago, for records that have another */
+    TRY(st);
     TRY(load_settings(cx, in));
     Str zone = arena_str(cx->arena, in->app.zone);
     if (!zone.p) return fail(cx, ST_NO_MEM, "zone");

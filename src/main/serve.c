@@ -29,14 +29,6 @@ static void greet(const Instance *in, int port)
               : "liuke is up\n  console   %s://%s:%d/console\n  sign-up   %s://%s:%d/join\n"
                 "  tracking  %s://%s:%d/v1/batch\n",
            scheme, c->bind, port, scheme, c->bind, port, scheme, c->bind, port);
-    if (in->admin_token.n)
-        printf(zh ? "  管理令牌 %.*s（只显示这一次，用它登录控制台）\n" : "  admin token %.*s (shown only this once; signs you in to "
-                                                      "the console)\n",
-               (int)in->admin_token.n, in->admin_token.p);
-    if (in->recovery.n)
-        printf(zh ? "  恢复码   %.*s（请抄下来另存：密钥文件 %s 丢失后只能靠它）\n"
-                  : "  recovery  %.*s (write it down: without the key file %s only this opens the data)\n",
-               (int)in->recovery.n, in->recovery.p, c->key_file);
     fflush(stdout);
 }
 /* The command line's door: a socket in the data folder, for the folder's owner. */

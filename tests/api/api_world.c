@@ -5,7 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static char folder[64];
+static char folder[64], visitor[24];          /* each world's visitor has an address, and so a rate limit, of their own */
+static int worlds;
 static void events_start(World *w)
 {
     Cx *cx = w->cx;
@@ -35,6 +36,7 @@ void world_open(World *w, Cx *cx)
         .consent_reason = S("tests") } };
 
     *w = (World){ .cx = cx };
+    snprintf(visitor, sizeof visitor, "198.51.100.%d", ++worlds % 250);
     snprintf(folder, sizeof folder, "/tmp/liuke-api-%d-XXXXXX", (int)getpid());
     assert_non_null(mkdtemp(folder));
     snprintf(key, sizeof key, "%s/liuke.key", folder);
@@ -90,6 +92,7 @@ void world_call(World *w, Call c)
 
     rq.query = rq.path;
     rq.path = str_cut(&rq.query, '?');
+    if (str_starts(rq.path, S("/join"))) rq.addr = str_z(visitor);
     if (c.key) {
         int n = snprintf(raw, sizeof raw, "%s:", c.key);
         sodium_bin2base64(coded, sizeof coded, (unsigned char *)raw, (size_t)n, sodium_base64_VARIANT_ORIGINAL);
