@@ -1,5 +1,6 @@
 #include "tests/test.h"
 #include "base/scrub.h"
+#include <stdio.h>
 
 TEST(addresses_and_phones_leave_the_text_and_ids_stay)
 {
@@ -27,6 +28,25 @@ TEST(addresses_and_phones_leave_the_text_and_ids_stay)
         assert_str(got, want[i][1]);
         assert_int_equal(n > 0, !str_is(got, want[i][0]));
     }
+}
+TEST(whatever_stands_at_whatever_place_of_a_text_of_any_length_is_found)
+{
+    static const char *const hidden[][2] = { { "a@b.cc", "[email]" }, { "a%40b.cc", "[email]" },
+        { "13800138000", "[phone]" }, { "+4930123456", "[phone]" } };
+    char text[64], want[64];
+    for (size_t k = 0; k < COUNT(hidden); k++)
+        for (int before = 0; before < 24; before++)
+            for (int after = 0; after < 24; after++) {
+                Str got;
+                int n;
+                snprintf(text, sizeof text, "%.*s%s%.*s", before, "                        ", hidden[k][0], after,
+                    "                        ");
+                snprintf(want, sizeof want, "%.*s%s%.*s", before, "                        ", hidden[k][1], after,
+                    "                        ");
+                ok(scrub_text(cx, str_z(text), &got, &n));
+                assert_str(got, want);
+                assert_int_equal(n, 1);
+            }
 }
 TEST(an_email_address_is_all_of_the_text_or_it_is_none)
 {
