@@ -21,6 +21,7 @@ typedef struct Export {
     int     in, out;             /* the thread's end, the reply's end */
     pthread_mutex_t lock;        /* stream is told only while the reply lives */
     bool    gone;
+    atomic_bool broken;          /* the scan ended early */
     atomic_int refs;
     Cx      cx, rows;            /* of the scan, and of one row at a time */
 } Export;
@@ -67,8 +68,7 @@ static Status row(Cx *cx, void *arg, Hash128 root, const Event *e)
 static void *scan(void *arg)
 {
     Export *x = arg;
-    if (events_scan(&x->cx, x->app->events, x->from, x->to, row, x) != ST_OK)
-        (void)put(x, S("{\"error\":\"the export ended early\"}\n"));
+    if (events_scan(&x->cx, x->app->events, x->from, x->to, row, x) != ST_OK) atomic_store(&x->broken, true);
     close(x->in);
     tell(x);
     let_go(x);
@@ -79,7 +79,8 @@ static int64_t pull(void *state, char *to, size_t max)
     Export *x = state;
     ssize_t n = read(x->out, to, max);
     if (n > 0) return n;
-    return n == 0 ? -1 : errno == EAGAIN || errno == EINTR ? 0 : -2;
+    if (n == 0) return atomic_load(&x->broken) ? -2 : -1;      /* cut off, so that nobody takes a part for all of it */
+    return errno == EAGAIN || errno == EINTR ? 0 : -2;
 }
 static void drop(void *state)
 {
@@ -120,6 +121,7 @@ static Status start_scan(Cx *cx, Export *x)
 static Status open_export(Cx *cx, const Req *rq, Export *x)
 {
     int ends[2];
+    x->in = x->out = -1;
     x->app = rq->app;
     x->cx = x->rows = (Cx){ .now = cx->now };
     x->cx.arena = arena_new(CX_ARENA_MAX);
@@ -148,6 +150,8 @@ static Status get_export(Cx *cx, const Req *rq, Res *rs)
     Status st = open_export(cx, rq, x);
     if (st == ST_OK) st = res_stream(cx, rs, "application/x-ndjson", pull, x, drop, &x->stream);
     if (st != ST_OK) {
+        if (x->in >= 0) close(x->in);
+        if (x->out >= 0) close(x->out);
         let_go(x);
         return st;
     }

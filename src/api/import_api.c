@@ -1,5 +1,5 @@
 /* import_api: files piece by piece, so that a terminal and a browser can both show progress, stop and go on. */
-#include "api/app.h"
+#include "api/list.h"
 #include "base/id.h"
 #include "base/limits.h"
 #include "flow/import.h"
@@ -92,15 +92,17 @@ static Status post_rows(Cx *cx, const Req *rq, Res *rs)
 static Status get_imports(Cx *cx, const Req *rq, Res *rs)
 {
     const Import *all;
-    size_t n;
-    (void)rq;
-    TRY(import_list(cx, &all, &n));
+    size_t n, limit;
+    int64_t before;
+    TRY(list_limit(cx, rq, &limit));
+    TRY(list_after(cx, rq, INT64_MAX, &before));
+    TRY(import_list(cx, before, limit, &all, &n));
     JsonW *w = res_json(cx, rs, 200);
     jsonw_open(w, '{');
     jsonw_key(w, S("items")); jsonw_open(w, '[');
     for (size_t i = 0; i < n; i++) import_out(w, &all[i]);
     jsonw_close(w, ']');
-    jsonw_key(w, S("next")); jsonw_null(w);
+    list_next(w, n == limit, n ? all[n - 1].id : 0);
     jsonw_close(w, '}');
     return ST_OK;
 }

@@ -1,6 +1,5 @@
 /* mail_api: the test outbox: what would have been sent, had a mail server been set. */
-#include "api/app.h"
-#include "base/limits.h"
+#include "api/list.h"
 #include "domain/message/message.h"
 
 static const Field mail_fields[] = {
@@ -21,9 +20,12 @@ static const Shape list_shape = { .name = "mail_list", .fields = list_fields, .n
 static Status get_mails(Cx *cx, const Req *rq, Res *rs)
 {
     const MailView *all;
-    size_t n;
+    size_t n, limit;
+    int64_t before;
 
-    TRY(message_test_outbox(cx, rq->app->keys, 0, LIST_LIMIT_DEFAULT, &all, &n));
+    TRY(list_limit(cx, rq, &limit));
+    TRY(list_after(cx, rq, 0, &before));
+    TRY(message_test_outbox(cx, rq->app->keys, before, limit, &all, &n));
     JsonW *w = res_json(cx, rs, 200);
     jsonw_open(w, '{');
     jsonw_key(w, S("items"));
@@ -39,7 +41,7 @@ static Status get_mails(Cx *cx, const Req *rq, Res *rs)
         jsonw_close(w, '}');
     }
     jsonw_close(w, ']');
-    jsonw_key(w, S("next")); jsonw_null(w);
+    list_next(w, n == limit, n ? all[n - 1].id : 0);
     jsonw_close(w, '}');
     return ST_OK;
 }

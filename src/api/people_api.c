@@ -1,5 +1,6 @@
 /* people_api: people and visitors with their timelines, for the team. Personal values are masked. */
 #include "api/event_out.h"
+#include "api/list.h"
 #include "base/id.h"
 #include "base/limits.h"
 #include "domain/consent/consent.h"
@@ -81,52 +82,29 @@ static Status get_person(Cx *cx, const Req *rq, Res *rs)
     jsonw_close(w, '}');
     return ST_OK;
 }
-static Status limit_of(Cx *cx, const Req *rq, size_t *ret)
-{
-    Str text = req_query(cx, rq, "limit");
-    int64_t n = LIST_LIMIT_DEFAULT;
-    if (text.n && (!str_i64(text, &n) || n < 1 || n > LIST_LIMIT_MAX))
-        return refuse(cx, ST_INVALID, S("limit"), MSG_out_of_range, PARAMS({ .name = "min", .value = 1 },
-            { .name = "max", .value = LIST_LIMIT_MAX }));
-    *ret = (size_t)n;
-    return ST_OK;
-}
-static Status after_of(Cx *cx, const Req *rq, int64_t otherwise, int64_t *ret)
-{
-    Str text = req_query(cx, rq, "after");
-    *ret = otherwise;
-    if (text.n && !str_i64(text, ret)) return refuse(cx, ST_INVALID, S("after"), MSG_bad_cursor, NO_PARAMS);
-    return ST_OK;
-}
-static void next_out(JsonW *w, bool more, int64_t cursor)
-{
-    Buf b = { .a = w->b->a, .max = 32 };
-    jsonw_key(w, S("next"));
-    if (!more) {
-        jsonw_null(w);
-        return;
-    }
-    buf_i64(&b, cursor);
-    jsonw_str(w, buf_str(&b));
-}
 static Status get_timeline(Cx *cx, const Req *rq, Res *rs)
 {
     PersonRef ref;
     const Event *all;
-    size_t limit, n;
-    int64_t before;
+    ListPlace at, next;
+    size_t limit, n, from = 0;
 
-    TRY(limit_of(cx, rq, &limit));
-    TRY(after_of(cx, rq, INT64_MAX, &before));
+    TRY(list_limit(cx, rq, &limit));
+    TRY(list_place(cx, rq, &at));
     TRY(resolve(cx, rq->app, rq->params[0], &ref));
-    TRY(events_timeline(cx, rq->app->events, ref.root, before, limit, &all, &n));
+    int64_t before = at.time == INT64_MAX ? at.time : at.time + 1;
+    TRY(events_timeline(cx, rq->app->events, ref.root, before, limit + (size_t)at.given + 1, &all, &n));
+    while (from < n && from < (size_t)at.given && all[from].time == at.time) from++;
+    size_t end = n - from > limit ? from + limit : n;
     JsonW *w = res_json(cx, rs, 200);
     jsonw_open(w, '{');
     jsonw_key(w, S("items"));
     jsonw_open(w, '[');
-    for (size_t i = 0; i < n; i++) event_out_event(w, rq->app, &all[i], EVENT_PROPS_MAX, PROP_TEXT_BYTES_MAX);
+    for (size_t i = from; i < end; i++) event_out_event(w, rq->app, &all[i], EVENT_PROPS_MAX, PROP_TEXT_BYTES_MAX);
     jsonw_close(w, ']');
-    next_out(w, n == limit, n ? all[n - 1].time : 0);
+    next = (ListPlace){ .time = end ? all[end - 1].time : 0 };
+    for (size_t i = end; i-- > 0 && all[i].time == next.time; ) next.given++;
+    list_place_next(w, end < n, next);
     jsonw_close(w, '}');
     return ST_OK;
 }
@@ -152,8 +130,8 @@ static Status get_people(Cx *cx, const Req *rq, Res *rs)
     size_t limit, n;
     int64_t before;
 
-    TRY(limit_of(cx, rq, &limit));
-    TRY(after_of(cx, rq, 0, &before));
+    TRY(list_limit(cx, rq, &limit));
+    TRY(list_after(cx, rq, 0, &before));
     TRY(people_list(cx, before, limit, &all, &n));
     JsonW *w = res_json(cx, rs, 200);
     jsonw_open(w, '{');
@@ -161,7 +139,7 @@ static Status get_people(Cx *cx, const Req *rq, Res *rs)
     jsonw_open(w, '[');
     for (size_t i = 0; i < n; i++) TRY(person_row(cx, w, rq->app, &all[i]));
     jsonw_close(w, ']');
-    next_out(w, n == limit, n ? all[n - 1].id : 0);
+    list_next(w, n == limit, n ? all[n - 1].id : 0);
     jsonw_close(w, '}');
     return ST_OK;
 }
@@ -191,7 +169,7 @@ static Status post_find(Cx *cx, const Req *rq, Res *rs)
         TRY(person_row(cx, w, rq->app, &p));
     }
     jsonw_close(w, ']');
-    next_out(w, false, 0);
+    list_next(w, false, 0);
     jsonw_close(w, '}');
     return ST_OK;
 }

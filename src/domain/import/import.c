@@ -35,10 +35,11 @@ Status import_of_source(Cx *cx, int64_t source, const Import **ret, size_t *ret_
         BINDS(b_i64(source)), &r));
     return many(cx, r, ret, ret_n);
 }
-Status import_list(Cx *cx, const Import **ret, size_t *ret_n)
+Status import_list(Cx *cx, int64_t before, size_t limit, const Import **ret, size_t *ret_n)
 {
     AUTO_ROWS r = NULL;
-    TRY(rows_open(cx, SQL("SELECT " COLUMNS " FROM import ORDER BY id DESC LIMIT 200"), NO_BINDS, &r));
+    TRY(rows_open(cx, SQL("SELECT " COLUMNS " FROM import WHERE id < $1 ORDER BY id DESC LIMIT $2"),
+        BINDS(b_i64(before), b_i64((int64_t)limit)), &r));
     return many(cx, r, ret, ret_n);
 }
 Status import_get(Cx *cx, int64_t id, Import *ret)

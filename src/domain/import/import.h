@@ -23,5 +23,6 @@ Status import_of_source(Cx *, int64_t source, const Import **ret, size_t *ret_n)
 Status import_add(Cx *, const Import *) MUST_USE;                      /* in a transaction */
 Status import_save(Cx *, const Import *) MUST_USE;   /* in a transaction: all but id, source, name */
 Status import_get(Cx *, int64_t id, Import *ret) MUST_USE;
-Status import_list(Cx *, const Import **ret, size_t *ret_n) MUST_USE;  /* newest first, at most 200 */
+/* newest first, those with a smaller id than before; limit at most 200 */
+Status import_list(Cx *, int64_t before, size_t limit, const Import **ret, size_t *ret_n) MUST_USE;
 #endif
