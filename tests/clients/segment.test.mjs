@@ -8,9 +8,22 @@ import { JSDOM } from "jsdom";
 import { addSource, drop, exported, folder, serve, staff } from "./liuke.mjs";
 
 let dir, server, keys, token;
-const start = async (...more) => { server = await serve(dir, ...more); server.token = token; };
-before(async () => { dir = folder(); server = await serve(dir); token = server.token; await server.stop(); keys = addSource(dir); await start(); });
-after(async () => { await server?.stop(); drop(dir); });
+const start = async (...more) => {
+  server = await serve(dir, ...more);
+  server.token = token;
+};
+before(async () => {
+  dir = folder();
+  server = await serve(dir);
+  token = server.token;
+  await server.stop();
+  keys = addSource(dir);
+  await start();
+});
+after(async () => {
+  await server?.stop();
+  drop(dir);
+});
 
 // What the store holds now: the server is stopped for it and started again, so every look is also a restart.
 async function look() {
@@ -25,15 +38,24 @@ const named = (events, name) => events.filter((e) => e.name === name);
 test("analytics-node: every kind of call arrives, once, after a flush", async () => {
   const a = new Analytics({ writeKey: keys.sk, host: server.url, flushAt: 50, flushInterval: 50 });
   a.identify({ userId: "node-1", anonymousId: "node-a1", traits: { email: "li@example.cn", plan: "pro" } });
-  a.track({ userId: "node-1", event: "Node Signed Up", properties: { plan: "free", price: 9.5, n: 3, tags: ["a", "b"] } });
+  a.track({
+    userId: "node-1",
+    event: "Node Signed Up",
+    properties: { plan: "free", price: 9.5, n: 3, tags: ["a", "b"] },
+  });
   a.page({ anonymousId: "node-a1", name: "Home", category: "Docs", properties: { url: "https://x.example/p" } });
   a.screen({ userId: "node-1", name: "Main" });
   a.group({ userId: "node-1", groupId: "g1", traits: { size: 5 } });
   a.alias({ userId: "node-1", previousId: "node-a0" });
   await a.closeAndFlush({ timeout: 10000 });
   const events = await look();
-  assert.deepEqual(events.filter((e) => e.props.$lib === "@segment/analytics-node").map((e) => e.name).sort(),
-                   ["$alias", "$group", "$identify", "$pageview", "$screen", "Node Signed Up"]);
+  assert.deepEqual(
+    events
+      .filter((e) => e.props.$lib === "@segment/analytics-node")
+      .map((e) => e.name)
+      .sort(),
+    ["$alias", "$group", "$identify", "$pageview", "$screen", "Node Signed Up"],
+  );
   const [t] = named(events, "Node Signed Up");
   assert.deepEqual([t.props.plan, t.props.price, t.props.n, t.props.tags, t.trust], ["free", 9.5, 3, ["a", "b"], 2]);
   assert.equal(named(events, "$identify")[0].props.plan, "pro");
@@ -46,8 +68,13 @@ test("analytics-node: 60 events in batches all arrive and a wrong key drops them
   const a = new Analytics({ writeKey: keys.pk, host: server.url, flushAt: 15 });
   for (let i = 0; i < 60; i++) a.track({ anonymousId: "many-" + (i % 7), event: "Many", properties: { i } });
   await a.closeAndFlush({ timeout: 10000 });
-  const got = named(await look(), "Many").map((e) => e.props.i).sort((x, y) => x - y);
-  assert.deepEqual(got, Array.from({ length: 60 }, (_, i) => i));
+  const got = named(await look(), "Many")
+    .map((e) => e.props.i)
+    .sort((x, y) => x - y);
+  assert.deepEqual(
+    got,
+    Array.from({ length: 60 }, (_, i) => i),
+  );
   const wrong = new Analytics({ writeKey: "pk_wrong", host: server.url, maxRetries: 0 });
   const errors = [];
   wrong.on("error", (e) => errors.push(e));
@@ -71,13 +98,26 @@ test("rudder-sdk-node: a gzip body under a form's content type is read, with its
 });
 
 async function browser(load) {
-  const dom = new JSDOM("<!doctype html><title>T</title>", { url: "http://shop.example/p?utm_source=news&utm_campaign=c1", referrer: "http://ref.example/", pretendToBeVisual: true });
+  const dom = new JSDOM("<!doctype html><title>T</title>", {
+    url: "http://shop.example/p?utm_source=news&utm_campaign=c1",
+    referrer: "http://ref.example/",
+    pretendToBeVisual: true,
+  });
   const names = ["window", "document", "location", "navigator", "localStorage", "sessionStorage", "self"];
   const saved = names.map((n) => Object.getOwnPropertyDescriptor(globalThis, n));
   dom.window.fetch = globalThis.fetch;
-  for (const n of names) Object.defineProperty(globalThis, n, { value: n === "self" ? dom.window : dom.window[n], configurable: true, writable: true });
-  try { return await load(dom); }
-  finally { names.forEach((n, i) => (saved[i] ? Object.defineProperty(globalThis, n, saved[i]) : delete globalThis[n])); dom.window.close(); }
+  for (const n of names)
+    Object.defineProperty(globalThis, n, {
+      value: n === "self" ? dom.window : dom.window[n],
+      configurable: true,
+      writable: true,
+    });
+  try {
+    return await load(dom);
+  } finally {
+    names.forEach((n, i) => (saved[i] ? Object.defineProperty(globalThis, n, saved[i]) : delete globalThis[n]));
+    dom.window.close();
+  }
 }
 const settle = (ms) => new Promise((done) => setTimeout(done, ms));
 
@@ -92,7 +132,8 @@ test("analytics-next: with nothing but the key and our address it finds its sett
     await settle(1500);
   });
   const events = await look();
-  const [clicked] = named(events, "Next Clicked"), [paid] = named(events, "Next Paid");
+  const [clicked] = named(events, "Next Clicked"),
+    [paid] = named(events, "Next Paid");
   assert.ok(clicked && paid, JSON.stringify(events.map((e) => e.name)));
   assert.equal(clicked.props.$utm_source, "news");
   assert.equal(clicked.props.$utm_campaign, "c1");
@@ -104,17 +145,32 @@ test("analytics-next: with nothing but the key and our address it finds its sett
 test("analytics-next in batching mode sends batches to /v1/b", async () => {
   await browser(async () => {
     const { AnalyticsBrowser } = await import("@segment/analytics-next");
-    const a = AnalyticsBrowser.load({ writeKey: keys.pk, cdnURL: server.url },
-      { integrations: { "Segment.io": { deliveryStrategy: { strategy: "batching", config: { size: 3, timeout: 300 } } } } });
+    const a = AnalyticsBrowser.load(
+      { writeKey: keys.pk, cdnURL: server.url },
+      {
+        integrations: {
+          "Segment.io": { deliveryStrategy: { strategy: "batching", config: { size: 3, timeout: 300 } } },
+        },
+      },
+    );
     for (let i = 0; i < 7; i++) await a.track("Next Batched", { i });
     await settle(2000);
   });
-  const got = named(await look(), "Next Batched").map((e) => e.props.i).sort();
+  const got = named(await look(), "Next Batched")
+    .map((e) => e.props.i)
+    .sort();
   assert.deepEqual(got, [0, 1, 2, 3, 4, 5, 6]);
 });
 
 test("a preflight lets a page of any origin send", async () => {
-  const r = await fetch(server.url + "/v1/t", { method: "OPTIONS", headers: { Origin: "https://shop.example", "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type" } });
+  const r = await fetch(server.url + "/v1/t", {
+    method: "OPTIONS",
+    headers: {
+      Origin: "https://shop.example",
+      "Access-Control-Request-Method": "POST",
+      "Access-Control-Request-Headers": "authorization,content-type",
+    },
+  });
   assert.ok(r.status === 200 || r.status === 204);
   assert.ok(["*", "https://shop.example"].includes(r.headers.get("access-control-allow-origin")));
   assert.match(r.headers.get("access-control-allow-headers"), /Authorization/i);
@@ -128,7 +184,10 @@ test("analytics-next with a key nobody knows is told so in plain text and sends 
   await browser(async () => {
     const { AnalyticsBrowser } = await import("@segment/analytics-next");
     const a = AnalyticsBrowser.load({ writeKey: "pk_nobody", cdnURL: server.url });
-    await assert.rejects(a.then(() => {}), /unknown write key/);
+    await assert.rejects(
+      a.then(() => {}),
+      /unknown write key/,
+    );
   });
 });
 
@@ -144,8 +203,12 @@ test("analytics-next tells who somebody is, and a group and an alias of them", a
     await settle(1500);
   });
   const events = await look();
-  const mine = events.filter((e) => e.person === named(events, "Next Before")[0].person).map((e) => e.name).sort();
-  for (const name of ["$group", "$identify", "$screen", "Next Before"]) assert.ok(mine.includes(name), name + " of " + mine);
+  const mine = events
+    .filter((e) => e.person === named(events, "Next Before")[0].person)
+    .map((e) => e.name)
+    .sort();
+  for (const name of ["$group", "$identify", "$screen", "Next Before"])
+    assert.ok(mine.includes(name), name + " of " + mine);
 });
 
 test("a client that retries what was taken, and one that first found nobody, leave each event once", async () => {
@@ -155,13 +218,22 @@ test("a client that retries what was taken, and one that first found nobody, lea
     const parts = [];
     req.on("data", (p) => parts.push(p));
     req.on("end", async () => {
-      const passed = await fetch(server.url + req.url, { method: "POST", headers: { authorization: req.headers.authorization, "content-type": req.headers["content-type"] }, body: Buffer.concat(parts) });
+      const passed = await fetch(server.url + req.url, {
+        method: "POST",
+        headers: { authorization: req.headers.authorization, "content-type": req.headers["content-type"] },
+        body: Buffer.concat(parts),
+      });
       if (++calls === 1) return res.destroy();
       res.writeHead(passed.status).end(await passed.text());
     });
   });
   await new Promise((done) => proxy.listen(0, "127.0.0.1", done));
-  const a = new Analytics({ writeKey: keys.pk, host: "http://127.0.0.1:" + proxy.address().port, flushAt: 10, maxRetries: 3 });
+  const a = new Analytics({
+    writeKey: keys.pk,
+    host: "http://127.0.0.1:" + proxy.address().port,
+    flushAt: 10,
+    maxRetries: 3,
+  });
   for (let i = 0; i < 10; i++) a.track({ anonymousId: "again", event: "Again", properties: { i } });
   await a.closeAndFlush({ timeout: 15000 });
   proxy.close();
@@ -174,48 +246,84 @@ test("a client that retries what was taken, and one that first found nobody, lea
   await start("--port", port);
   await b.closeAndFlush({ timeout: 15000 });
   const events = await look();
-  assert.deepEqual(named(events, "Again").map((e) => e.props.i).sort(), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  assert.deepEqual(
+    named(events, "Again")
+      .map((e) => e.props.i)
+      .sort(),
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+  );
   assert.equal(named(events, "Early").length, 1);
 });
 
-const post = (path, body, key = keys.pk, headers = {}) => fetch(server.url + path, { method: "POST", body: typeof body === "string" ? body : JSON.stringify(body),
-  headers: { Authorization: "Basic " + Buffer.from(key + ":").toString("base64"), ...headers } });
+const post = (path, body, key = keys.pk, headers = {}) =>
+  fetch(server.url + path, {
+    method: "POST",
+    body: typeof body === "string" ? body : JSON.stringify(body),
+    headers: { Authorization: "Basic " + Buffer.from(key + ":").toString("base64"), ...headers },
+  });
 
 test("the same message id in two batches is one event; from another source it is another", async () => {
   const other = await staff(server, "POST", "/api/1/sources", { name: "second", consent: "off" });
   assert.equal(other.code, 201);
   const one = { type: "track", event: "Twice", anonymousId: "tw", messageId: "same-1" };
-  for (const batch of [[one], [one, { ...one, messageId: "same-2" }]]) assert.deepEqual(await (await post("/v1/batch", { batch })).json(), { success: true });
+  for (const batch of [[one], [one, { ...one, messageId: "same-2" }]])
+    assert.deepEqual(await (await post("/v1/batch", { batch })).json(), { success: true });
   assert.equal((await post("/v1/batch", { batch: [one] }, other.public_key)).status, 200);
   assert.equal(named(await look(), "Twice").length, 3);
 });
 
 test("an event of 33 kB inside a good batch is named and refused; text/plain and a null user are fine", async () => {
-  const batch = [{ type: "track", event: "Kept", anonymousId: "k1", userId: null }, { type: "track", event: "Big", anonymousId: "k1", messageId: "big-1", properties: { text: "x".repeat(33000) } }, { type: "track", event: "Kept", anonymousId: "k1" }];
+  const batch = [
+    { type: "track", event: "Kept", anonymousId: "k1", userId: null },
+    { type: "track", event: "Big", anonymousId: "k1", messageId: "big-1", properties: { text: "x".repeat(33000) } },
+    { type: "track", event: "Kept", anonymousId: "k1" },
+  ];
   const r = await post("/v1/batch", { batch }, keys.pk, { "Content-Type": "text/plain" });
   const said = await r.json();
   assert.equal(r.status, 200);
-  assert.deepEqual(said.rejected.map((x) => [x.index, x.messageId]), [[1, "big-1"]]);
+  assert.deepEqual(
+    said.rejected.map((x) => [x.index, x.messageId]),
+    [[1, "big-1"]],
+  );
   const events = await look();
   assert.deepEqual([named(events, "Kept").length, named(events, "Big").length], [2, 0]);
 });
 
 test("a clock wrong by most of a day is set right by when the client says it sent", async () => {
   const before = Date.now();
-  for (const [name, shift] of [["Slow Clock", -23 * 36e5], ["Fast Clock", 23 * 36e5]]) {
+  for (const [name, shift] of [
+    ["Slow Clock", -23 * 36e5],
+    ["Fast Clock", 23 * 36e5],
+  ]) {
     const its = (ago) => new Date(Date.now() + shift - ago).toISOString();
-    await post("/v1/batch", { batch: [{ type: "track", event: name, anonymousId: "clock", timestamp: its(60000) }], sentAt: its(0) });
+    await post("/v1/batch", {
+      batch: [{ type: "track", event: name, anonymousId: "clock", timestamp: its(60000) }],
+      sentAt: its(0),
+    });
   }
   const events = await look();
-  for (const name of ["Slow Clock", "Fast Clock"]) assert.ok(Math.abs(Date.parse(named(events, name)[0].time) - (before - 60000)) < 5000, name);
+  for (const name of ["Slow Clock", "Fast Clock"])
+    assert.ok(Math.abs(Date.parse(named(events, name)[0].time) - (before - 60000)) < 5000, name);
 });
 
 test("errors are such that clients drop what is hopeless and keep what is not", async () => {
   const codes = [];
-  for (const [path, body, key] of [["/v1/batch", "{", keys.pk], ["/v1/batch", "{}", keys.pk], ["/v1/t", { event: "E" }, keys.pk], ["/v1/batch", { batch: [] }, "pk_nobody"],
-    ["/v1/batch", { batch: [], writeKey: keys.sk }, keys.pk], ["/v1/batch", " ".repeat(600000), keys.pk]]) codes.push((await post(path, body, key)).status);
+  for (const [path, body, key] of [
+    ["/v1/batch", "{", keys.pk],
+    ["/v1/batch", "{}", keys.pk],
+    ["/v1/t", { event: "E" }, keys.pk],
+    ["/v1/batch", { batch: [] }, "pk_nobody"],
+    ["/v1/batch", { batch: [], writeKey: keys.sk }, keys.pk],
+    ["/v1/batch", " ".repeat(600000), keys.pk],
+  ])
+    codes.push((await post(path, body, key)).status);
   assert.deepEqual(codes, [400, 400, 400, 401, 401, 413]);
   const r = await post("/v1/m", { series: [] });
   assert.equal(r.status, 200);
-  assert.match((await post("/v1/t", { event: "E", anonymousId: "x" }, keys.pk, { Origin: "https://shop.example" })).headers.get("access-control-expose-headers") ?? "", /Retry-After/i);
+  assert.match(
+    (await post("/v1/t", { event: "E", anonymousId: "x" }, keys.pk, { Origin: "https://shop.example" })).headers.get(
+      "access-control-expose-headers",
+    ) ?? "",
+    /Retry-After/i,
+  );
 });

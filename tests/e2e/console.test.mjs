@@ -9,7 +9,7 @@ import { drop, folder, run, serve, staff, until } from "../clients/liuke.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 let dir, server, browser, keys, start;
-const complaints = [];      // of every page: errors in its console, exceptions, what its policy forbade
+const complaints = []; // of every page: errors in its console, exceptions, what its policy forbade
 
 before(async () => {
   dir = folder();
@@ -17,16 +17,32 @@ before(async () => {
   start = { token: server.token };
   const made = await staff(server, "POST", "/api/1/sources", { name: "web", consent: "off" });
   keys = { pk: made.public_key, sk: made.secret_key };
-  browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync"] });
+  browser = await chromium.launch({
+    executablePath: "/usr/bin/chromium",
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
 });
-after(async () => { await browser?.close(); await server?.stop(); drop(dir); });
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+  drop(dir);
+});
 
 async function open(options = {}) {
   const context = await browser.newContext({ locale: "en-GB", viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(15000);
-  page.on("console", (m) => { if (["error", "warning"].includes(m.type())) complaints.push(`${page.url()}: ${m.text()}`); });
+  page.on("console", (m) => {
+    if (["error", "warning"].includes(m.type())) complaints.push(`${page.url()}: ${m.text()}`);
+  });
   page.on("pageerror", (e) => complaints.push(`${page.url()}: ${e.stack}`));
   return page;
 }
@@ -41,10 +57,20 @@ const go = async (page, hash) => {
   await page.waitForSelector("main h1");
 };
 const send = async (events) => {
-  const r = await fetch(server.url + "/v1/batch", { method: "POST", headers: { Authorization: "Basic " + Buffer.from(keys.sk + ":").toString("base64") }, body: JSON.stringify({ batch: events }) });
+  const r = await fetch(server.url + "/v1/batch", {
+    method: "POST",
+    headers: { Authorization: "Basic " + Buffer.from(keys.sk + ":").toString("base64") },
+    body: JSON.stringify({ batch: events }),
+  });
   assert.deepEqual(await r.json(), { success: true });
 };
-const event = (user, name, at, properties = {}) => ({ type: "track", userId: user, event: name, timestamp: at, properties });
+const event = (user, name, at, properties = {}) => ({
+  type: "track",
+  userId: user,
+  event: name,
+  timestamp: at,
+  properties,
+});
 const numbersOf = (page, css) => page.$$eval(css, (cells) => cells.map((c) => c.textContent));
 const quiet = () => assert.deepEqual(complaints, []);
 
@@ -64,7 +90,7 @@ test("signing in takes the admin token, stays after a reload, and signing out en
   await page.fill("#token", "not the token");
   await page.keyboard.press("Enter");
   await page.getByText(/the admin token is wrong/).waitFor();
-  assert.match(complaints.splice(0).join("\n"), /^\S+: Failed to load resource: .* 401 \(Unauthorized\)$/);      // the browser tells of the refusal
+  assert.match(complaints.splice(0).join("\n"), /^\S+: Failed to load resource: .* 401 \(Unauthorized\)$/); // the browser tells of the refusal
   await page.fill("#token", start.token);
   await page.keyboard.press("Enter");
   await page.waitForSelector(".numbers b");
@@ -101,8 +127,15 @@ test("live events arrive without a reload, and a pause keeps them", async () => 
 // A small history: who did what on which day of March 2026, in Shanghai.
 const at = (d, hour = 12) => `2026-03-${String(d).padStart(2, "0")}T${String(hour).padStart(2, "0")}:00:00+08:00`;
 const HISTORY = [
-  event("a", "Read", at(1, 0)), event("a", "Read", at(1, 23)), event("b", "Read", at(1), { device: "phone" }), event("c", "Buy", at(2), { price: 12, device: "phone" }),
-  event("a", "Read", at(2)), event("b", "Read", at(3)), event("a", "Buy", at(4), { price: 99 }), event("c", "Read", at(4)), event("d", "Read", at(4)),
+  event("a", "Read", at(1, 0)),
+  event("a", "Read", at(1, 23)),
+  event("b", "Read", at(1), { device: "phone" }),
+  event("c", "Buy", at(2), { price: 12, device: "phone" }),
+  event("a", "Read", at(2)),
+  event("b", "Read", at(3)),
+  event("a", "Buy", at(4), { price: 99 }),
+  event("c", "Read", at(4)),
+  event("d", "Read", at(4)),
 ];
 
 test("a trend shows the numbers of what was sent, in chart and table, filtered, and its address keeps the question", async () => {
@@ -110,10 +143,27 @@ test("a trend shows the numbers of what was sent, in chart and table, filtered, 
   const page = await signedIn();
   await go(page, "#/trend?event=Read&period=day&from=2026-03-01&to=2026-03-04");
   await page.waitForSelector(".chart svg");
-  assert.deepEqual(await numbersOf(page, "table.plain tbody td"), ["2026-03-01", "3", "2026-03-02", "1", "2026-03-03", "1", "2026-03-04", "2"]);
-  assert.deepEqual(await page.$$eval("svg title", (all) => all.map((x) => x.textContent)), ["2026-03-01: 3", "2026-03-02: 1", "2026-03-03: 1", "2026-03-04: 2"]);
+  assert.deepEqual(await numbersOf(page, "table.plain tbody td"), [
+    "2026-03-01",
+    "3",
+    "2026-03-02",
+    "1",
+    "2026-03-03",
+    "1",
+    "2026-03-04",
+    "2",
+  ]);
+  assert.deepEqual(await page.$$eval("svg title", (all) => all.map((x) => x.textContent)), [
+    "2026-03-01: 3",
+    "2026-03-02: 1",
+    "2026-03-03: 1",
+    "2026-03-04: 2",
+  ]);
   const tall = await page.$$eval("svg .bar", (all) => all.map((x) => Number(x.getAttribute("height"))));
-  assert.ok(Math.abs(tall[0] / tall[1] - 3) < .01 && Math.abs(tall[3] / tall[1] - 2) < .01, "bars are as tall as their numbers: " + tall);
+  assert.ok(
+    Math.abs(tall[0] / tall[1] - 3) < 0.01 && Math.abs(tall[3] / tall[1] - 2) < 0.01,
+    "bars are as tall as their numbers: " + tall,
+  );
   await page.getByLabel("Measure").selectOption("people");
   await page.getByRole("button", { name: "Ask" }).click();
   await until(async () => (await numbersOf(page, "table.plain td.num")).join() === "2,1,1,2");
@@ -156,15 +206,30 @@ test("the retention heat map has the cells that the command line answers", async
   const page = await signedIn();
   await go(page, "#/retention?start=Read&mode=recurring&period=day&from=2026-03-01&n=4&show=counts");
   await page.waitForSelector(".heatmap");
-  const cells = await page.$$eval(".heatmap tbody tr:not(.mean)", (trs) => trs.map((tr) => [...tr.querySelectorAll("td")].map((td) => Number(td.textContent))));
-  const asked = { kind: "retention", start_event: { name: "Read" }, return_event: {}, mode: "recurring", period: "day", first_interval: "2026-03-01", intervals: 4 };
-  assert.deepEqual(cells, (await staff(server, "POST", "/api/1/ask", asked)).rows.map((r) => r.values));
+  const cells = await page.$$eval(".heatmap tbody tr:not(.mean)", (trs) =>
+    trs.map((tr) => [...tr.querySelectorAll("td")].map((td) => Number(td.textContent))),
+  );
+  const asked = {
+    kind: "retention",
+    start_event: { name: "Read" },
+    return_event: {},
+    mode: "recurring",
+    period: "day",
+    first_interval: "2026-03-01",
+    intervals: 4,
+  };
+  assert.deepEqual(
+    cells,
+    (await staff(server, "POST", "/api/1/ask", asked)).rows.map((r) => r.values),
+  );
   assert.deepEqual(cells, [[2, 1, 1, 1], [1, 0, 1], [1, 0], [2]]);
   await page.getByLabel("Show").selectOption("percent");
   await page.getByRole("button", { name: "Ask" }).click();
   await until(async () => (await page.textContent(".heatmap tbody tr:nth-child(2) td.heat")) === "50.0%");
   assert.match(await page.getAttribute(".heatmap tbody tr:nth-child(2) td.heat", "title"), /^1 \/ 2/);
-  const colours = await page.$$eval(".heatmap tbody tr:not(.mean) td.heat", (all) => all.map((td) => getComputedStyle(td).backgroundColor));
+  const colours = await page.$$eval(".heatmap tbody tr:not(.mean) td.heat", (all) =>
+    all.map((td) => getComputedStyle(td).backgroundColor),
+  );
   assert.ok(new Set(colours).size > 1, "shares differ in colour: " + colours);
   quiet();
   await page.context().close();
@@ -173,8 +238,26 @@ test("the retention heat map has the cells that the command line answers", async
 test("the command line, asked about the same folder, gives the same retention", async () => {
   const port = new URL(server.url).port;
   await server.stop();
-  const r = run(dir, "ask", JSON.stringify({ kind: "retention", start_event: { name: "Read" }, return_event: {}, mode: "recurring", period: "day", first_interval: "2026-03-01", intervals: 4 }), "--csv");
-  assert.deepEqual(r.out.trim().split("\n").slice(1), ["2026-03-01,2,1,1,1", "2026-03-02,1,0,1", "2026-03-03,1,0", "2026-03-04,2"]);
+  const r = run(
+    dir,
+    "ask",
+    JSON.stringify({
+      kind: "retention",
+      start_event: { name: "Read" },
+      return_event: {},
+      mode: "recurring",
+      period: "day",
+      first_interval: "2026-03-01",
+      intervals: 4,
+    }),
+    "--csv",
+  );
+  assert.deepEqual(r.out.trim().split("\n").slice(1), [
+    "2026-03-01,2,1,1,1",
+    "2026-03-02,1,0,1",
+    "2026-03-03,1,0",
+    "2026-03-04,2",
+  ]);
   server = await serve(dir, "--port", port);
   server.token = start.token;
 });
@@ -215,7 +298,14 @@ for (const javaScriptEnabled of [true, false]) {
 }
 
 test("people → a person → their timeline, with the past joined and the consents", async () => {
-  await send([{ type: "track", anonymousId: "a-true", event: "Before Signing Up", timestamp: new Date(Date.now() - 36e5).toISOString() }]);
+  await send([
+    {
+      type: "track",
+      anonymousId: "a-true",
+      event: "Before Signing Up",
+      timestamp: new Date(Date.now() - 36e5).toISOString(),
+    },
+  ]);
   const page = await signedIn();
   await go(page, "#/people");
   assert.equal(await page.locator("tbody tr").count(), 2);
@@ -226,7 +316,15 @@ test("people → a person → their timeline, with the past joined and the conse
   await page.keyboard.press("Enter");
   await page.getByText("Before Signing Up").waitFor();
   const text = await page.textContent("main");
-  for (const word of ["$signup", "Sign-up page", "Usage statistics", "Privacy policy", "我已阅读并同意隐私政策", "granted"]) assert.ok(text.includes(word), word);
+  for (const word of [
+    "$signup",
+    "Sign-up page",
+    "Usage statistics",
+    "Privacy policy",
+    "我已阅读并同意隐私政策",
+    "granted",
+  ])
+    assert.ok(text.includes(word), word);
   assert.equal(text.includes("han.meimei@example.test"), false);
   assert.match(await page.textContent("h1"), /^h\*+@example\.test$/);
   await page.getByRole("link", { name: "← People" }).click();
@@ -246,7 +344,11 @@ test("a source is added, its secret seen once; a refused event shows with its re
   const secret = await page.locator(".once pre").first().textContent();
   assert.match(secret, /^sk_/);
   const key = await page.locator("tr", { hasText: "shop" }).locator("code").textContent();
-  await fetch(server.url + "/v1/track", { method: "POST", headers: { Authorization: "Bearer " + key }, body: JSON.stringify({ anonymousId: "x", event: " " }) });
+  await fetch(server.url + "/v1/track", {
+    method: "POST",
+    headers: { Authorization: "Bearer " + key },
+    body: JSON.stringify({ anonymousId: "x", event: " " }),
+  });
   await page.reload();
   await page.getByText("1 since the start").waitFor();
   const row = await page.locator(".card", { hasText: "Refused events" }).locator("tbody tr").textContent();
@@ -289,11 +391,17 @@ test("the keyboard alone gets from signing in to an answer", async () => {
   await page.keyboard.type(start.token);
   await page.keyboard.press("Enter");
   await page.waitForSelector(".numbers b");
-  const focused = () => page.evaluate(() => document.activeElement.textContent.trim() || document.activeElement.placeholder || document.activeElement.tagName);
+  const focused = () =>
+    page.evaluate(
+      () =>
+        document.activeElement.textContent.trim() ||
+        document.activeElement.placeholder ||
+        document.activeElement.tagName,
+    );
   const tabTo = async (what) => {
     for (let i = 0; i < 40; i++) {
       await page.keyboard.press("Tab");
-      if (await focused() === what) return;
+      if ((await focused()) === what) return;
     }
     assert.fail("Tab does not reach " + what);
   };
@@ -323,21 +431,34 @@ test("when the server goes away the live page says so, and goes on when it is ba
   await page.getByText("The server cannot be reached").waitFor({ state: "hidden", timeout: 20000 });
   await send([event("live-2", "After The Pause", new Date().toISOString())]);
   await page.getByText("After The Pause").waitFor();
-  complaints.length = 0;      // connection refused, as it was
+  complaints.length = 0; // connection refused, as it was
   await page.context().close();
 });
 
 // Every page, wide and narrow, in both colour schemes: nothing serious for axe, nothing wider than the screen.
-const PAGES = ["#/live", "#/trend?event=Read&from=2026-03-01&to=2026-03-04&f=" + encodeURIComponent('["device","is","phone"]'), "#/trend?event=None", "#/retention?start=Read&from=2026-03-01&n=4", "#/people", "#/sources", "#/mails"];
+const PAGES = [
+  "#/live",
+  "#/trend?event=Read&from=2026-03-01&to=2026-03-04&f=" + encodeURIComponent('["device","is","phone"]'),
+  "#/trend?event=None",
+  "#/retention?start=Read&from=2026-03-01&n=4",
+  "#/people",
+  "#/sources",
+  "#/mails",
+];
 async function check(page, what) {
   const { violations } = await page.evaluate(async () => window.axe.run(document, { resultTypes: ["violations"] }));
-  const bad = violations.filter((v) => ["serious", "critical"].includes(v.impact)).map((v) => `${what}: ${v.id}: ${v.nodes.map((n) => n.html + " " + n.failureSummary).join("; ")}`);
+  const bad = violations
+    .filter((v) => ["serious", "critical"].includes(v.impact))
+    .map((v) => `${what}: ${v.id}: ${v.nodes.map((n) => n.html + " " + n.failureSummary).join("; ")}`);
   assert.deepEqual(bad, []);
   const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   assert.ok(over <= 0, `${what} is ${over} px wider than the screen`);
 }
 for (const colorScheme of ["light", "dark"]) {
-  for (const [width, lang] of [[1280, "en-GB"], [360, "zh-CN"]]) {
+  for (const [width, lang] of [
+    [1280, "en-GB"],
+    [360, "zh-CN"],
+  ]) {
     test(`axe finds nothing serious, and nothing is cut off: ${colorScheme}, ${width} px, ${lang}`, async () => {
       const page = await open({ colorScheme, locale: lang, viewport: { width, height: 800 }, reducedMotion: "reduce" });
       await page.addInitScript(AXE);
@@ -349,7 +470,7 @@ for (const colorScheme of ["light", "dark"]) {
       for (const hash of [...PAGES, "#/person/" + items[0].id]) {
         await page.goto("about:blank");
         await go(page, hash);
-        await page.waitForLoadState("networkidle").catch(() => {});      // the live page never is
+        await page.waitForLoadState("networkidle").catch(() => {}); // the live page never is
         await page.waitForSelector("main .card");
         await check(page, hash);
       }
@@ -367,13 +488,14 @@ for (const colorScheme of ["light", "dark"]) {
 
 test("the policy forbids inline script and style, and the hosted page has no script at all", async () => {
   const policy = async (path) => (await fetch(server.url + path)).headers.get("content-security-policy");
-  for (const path of ["/console", "/join"]) assert.equal(/unsafe-inline|unsafe-eval|\*/.test(await policy(path)), false);
+  for (const path of ["/console", "/join"])
+    assert.equal(/unsafe-inline|unsafe-eval|\*/.test(await policy(path)), false);
   assert.match(await policy("/join"), /default-src 'none'/);
   assert.equal(/script-src/.test(await policy("/join")), false);
   const page = await signedIn();
   await go(page, "#/live");
   const ran = await page.evaluate(() => {
-    document.body.insertAdjacentHTML("beforeend", "<p id=\"styled\" style=\"color: red\" onclick=\"window.ran = 1\">x</p>");
+    document.body.insertAdjacentHTML("beforeend", '<p id="styled" style="color: red" onclick="window.ran = 1">x</p>');
     document.getElementById("styled").click();
     return [window.ran ?? 0, getComputedStyle(document.getElementById("styled")).color === "rgb(255, 0, 0)"];
   });

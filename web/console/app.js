@@ -14,17 +14,37 @@ function signIn() {
   const enter = async (ev) => {
     ev.preventDefault();
     error.textContent = "";
-    try { await api("POST", "/api/1/session", { token: token.value }); await route(); }
-    catch (e) { error.textContent = e.message; token.select(); }
+    try {
+      await api("POST", "/api/1/session", { token: token.value });
+      await route();
+    } catch (e) {
+      error.textContent = e.message;
+      token.select();
+    }
   };
-  show(h("form", { class: "card signin", onsubmit: enter }, h("h1", {}, t("sign_in")), h("p", { class: "hint" }, t("token_hint")),
-    h("label", { class: "field", for: "token" }, t("token"), token), error, h("button", { class: "primary" }, t("enter"))));
+  show(
+    h(
+      "form",
+      { class: "card signin", onsubmit: enter },
+      h("h1", {}, t("sign_in")),
+      h("p", { class: "hint" }, t("token_hint")),
+      h("label", { class: "field", for: "token" }, t("token"), token),
+      error,
+      h("button", { class: "primary" }, t("enter")),
+    ),
+  );
   token.focus();
 }
 function complain(e) {
   if (e instanceof Refused && e.status === 401) return signIn();
-  show(h("div", { class: "card empty" }, h("p", { class: "error", role: "alert" }, t("failed", { why: why(e) })),
-    h("button", { type: "button", onclick: route }, t("retry"))));
+  show(
+    h(
+      "div",
+      { class: "card empty" },
+      h("p", { class: "error", role: "alert" }, t("failed", { why: why(e) })),
+      h("button", { type: "button", onclick: route }, t("retry")),
+    ),
+  );
 }
 async function enterZone() {
   if (state.zone) return;
@@ -54,14 +74,19 @@ async function route() {
   state.leave = null;
   frame(name);
   const before = state.shown;
-  const late = setTimeout(() => { if (state.shown === before) show(skeleton()); }, 200);
+  const late = setTimeout(() => {
+    if (state.shown === before) show(skeleton());
+  }, 200);
   try {
     if (!(await api("GET", "/api/1/session")).ok) return signIn();
     await enterZone();
     document.body.classList.remove("outside");
     await pages[name](arg ? decodeURIComponent(arg) : new URLSearchParams(query), () => mine === turn);
-  } catch (e) { if (mine === turn) complain(e); }
-  finally { clearTimeout(late); }
+  } catch (e) {
+    if (mine === turn) complain(e);
+  } finally {
+    clearTimeout(late);
+  }
 }
 document.getElementById("lang").onclick = () => {
   state.lang = state.lang === "zh" ? "en" : "zh";
@@ -74,5 +99,8 @@ out.onclick = async () => {
   state.zone = undefined;
   signIn();
 };
-addEventListener("hashchange", () => { route(); main.focus(); });
+addEventListener("hashchange", () => {
+  route();
+  main.focus();
+});
 route();

@@ -4,10 +4,10 @@ import { TEXT } from "./text.js";
 export const main = document.getElementById("main");
 export const state = {
   lang: localStorage.getItem("lang") || (navigator.language.startsWith("zh") ? "zh" : "en"),
-  zone: undefined,      // the product's: every date on every page is of it
-  leave: null,          // what the page shown must stop when it goes
-  shown: 0,             // how often a page was put in place
-  asked: {},            // the last question of each page, for coming back to it
+  zone: undefined, // the product's: every date on every page is of it
+  leave: null, // what the page shown must stop when it goes
+  shown: 0, // how often a page was put in place
+  asked: {}, // the last question of each page, for coming back to it
 };
 export const t = (key, params = {}) => (TEXT[state.lang][key] ?? key).replace(/\{(\w+)\}/g, (_, p) => params[p] ?? "");
 export const known = (key) => key in TEXT[state.lang];
@@ -42,13 +42,17 @@ export async function api(method, path, body) {
   const headers = { Accept: "application/json", "Accept-Language": state.lang };
   if (body) headers["Content-Type"] = "application/json";
   let r;
-  try { r = await fetch(path, { method, headers, body: body && JSON.stringify(body) }); }
-  catch { throw new Error(t("offline")); }
+  try {
+    r = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
+  } catch {
+    throw new Error(t("offline"));
+  }
   const data = await r.json().catch(() => null);
   if (!r.ok) throw new Refused(r.status, data?.error);
   return data;
 }
-export const why = (e) => (e.error?.field ? `${known("f_" + e.error.field) ? t("f_" + e.error.field) : e.error.field}: ` : "") + e.message;
+export const why = (e) =>
+  (e.error?.field ? `${known("f_" + e.error.field) ? t("f_" + e.error.field) : e.error.field}: ` : "") + e.message;
 export function toast(text) {
   const box = document.getElementById("toast");
   box.textContent = text;
@@ -57,8 +61,12 @@ export function toast(text) {
 }
 export function copyButton(text) {
   const copy = async () => {
-    try { await navigator.clipboard.writeText(text()); toast(t("copied")); }
-    catch { toast(t("copy_failed")); }      // a page over plain http has no clipboard
+    try {
+      await navigator.clipboard.writeText(text());
+      toast(t("copied"));
+    } catch {
+      toast(t("copy_failed"));
+    } // a page over plain http has no clipboard
   };
   return h("button", { type: "button", class: "small", onclick: copy }, t("copy"));
 }
@@ -83,21 +91,27 @@ export function periodName(start, period) {
 }
 export const number = (n) => Number(n).toLocaleString(state.lang === "zh" ? "zh-CN" : "en");
 
-export const heading = (title, hint) => [h("h1", { class: !hint && "alone" }, title), hint && h("p", { class: "hint" }, hint)];
+export const heading = (title, hint) => [
+  h("h1", { class: !hint && "alone" }, title),
+  hint && h("p", { class: "hint" }, hint),
+];
 export const when = (iso) => h("time", { datetime: iso }, moment(iso));
 export const field = (label, control, attrs) => h("label", attrs, h("span", {}, t(label)), control);
 export const option = (value, chosen, label) => h("option", { value, selected: value === chosen }, label ?? t(value));
 export const skeleton = () => h("div", { class: "skeleton", role: "status", "aria-label": t("loading") });
 export function table(heads, rows, attrs) {
   const head = heads.map((k) => h("th", { scope: "col" }, t(k)));
-  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": attrs.label },
-    h("table", { class: attrs.class }, h("thead", {}, h("tr", {}, head)), rows));
+  return h(
+    "div",
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": attrs.label },
+    h("table", { class: attrs.class }, h("thead", {}, h("tr", {}, head)), rows),
+  );
 }
 export const cell = (label, ...children) => h("td", { "data-label": t(label) }, ...children);
 export function save(name, rows) {
   const text = (v) => {
     const s = String(v ?? "");
-    const guarded = typeof v === "string" && /^[=+\-@\t]/.test(s) ? "'" + s : s;     // no formula for a spreadsheet
+    const guarded = typeof v === "string" && /^[=+\-@\t]/.test(s) ? "'" + s : s; // no formula for a spreadsheet
     return /[",\n]/.test(guarded) ? `"${guarded.replace(/"/g, '""')}"` : guarded;
   };
   const blob = new Blob(["\ufeff" + rows.map((r) => r.map(text).join(",")).join("\r\n")], { type: "text/csv" });
