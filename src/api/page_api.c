@@ -160,6 +160,7 @@ static Status get_join(Cx *cx, const Req *rq, Res *rs)
     return email_page(cx, rq, rs, 200, S(""), req_query(cx, rq, "anonymous_id"), NULL);
 }
 /* What the visitor can mend is shown on the page; the rest goes the way of every error. */
+enum { PAGE = 16 << 10 };        /* more than a page of the form takes */
 static bool mendable(Status st) { return st == ST_INVALID || st == ST_LIMITED || st == ST_CONFLICT; }
 static int code_for(Status st) { return st == ST_LIMITED ? 429 : 400; }
 
@@ -170,13 +171,14 @@ static Status post_join(Cx *cx, const Req *rq, Res *rs)
     int64_t id;
     SignupStart in = { .email = email, .anon = anon, .client = rq->addr, .product = rq->app->product };
     cx->lang = rq->lang;
+    TRY(res_room(cx, rs, PAGE));
     Status st = signup_start(cx, rq->app->keys, &in, &id);
     if (mendable(st)) {
         Why why = cx->why;
         return email_page(cx, rq, rs, code_for(st), email, anon, &why);
     }
     TRY(st);
-    return code_page(cx, rq, rs, 200, arena_str(cx->arena, (Str){ text, id_text("cod", id, text) }), NULL);
+    return code_page(cx, rq, rs, 200, (Str){ text, id_text("cod", id, text) }, NULL);
 }
 static Str digits_only(Cx *cx, Str s)
 {
@@ -198,6 +200,7 @@ static Status post_code(Cx *cx, const Req *rq, Res *rs)
 
     cx->lang = rq->lang;
     if (!id_parse(id, "cod", &in.code)) return refuse(cx, ST_INVALID, S("id"), MSG_bad_id, NO_PARAMS);
+    TRY(res_room(cx, rs, PAGE));
     Status st = signup_finish(cx, rq->app->keys, &in, &p, &born);
     if (mendable(st)) {
         Why why = cx->why;

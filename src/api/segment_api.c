@@ -4,20 +4,22 @@
 #include <sodium.h>
 #include <string.h>
 
-/* "Basic base64(key:)", with or without the colon; or "Bearer key". */
-static Str header_key(Cx *cx, const Req *rq)
+/* "Basic base64(key:)", with or without the colon; or "Bearer key". Empty: there is none. */
+static Status header_key(Cx *cx, const Req *rq, Str *ret)
 {
     Str h = req_header(rq, "Authorization"), scheme = str_cut(&h, ' ');
-    char *out;
     size_t n;
 
-    if (str_is(scheme, "Bearer")) return str_trim(h);
-    if (!str_is(scheme, "Basic") || h.n > 512 || !(out = arena_get(cx->arena, h.n + 1))) return (Str){ 0 };
     h = str_trim(h);
+    *ret = str_is(scheme, "Bearer") ? h : (Str){ 0 };
+    if (!str_is(scheme, "Basic") || h.n > 512) return ST_OK;
+    char *out = arena_get(cx->arena, h.n + 1);
+    if (!out) return fail(cx, ST_NO_MEM, "a write key");       /* not "wrong key": clients drop events for that */
     if (sodium_base642bin((unsigned char *)out, h.n, h.p, h.n, NULL, &n, NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
-        return (Str){ 0 };
+        return ST_OK;
     Str pair = { out, n };
-    return str_cut(&pair, ':');
+    *ret = str_cut(&pair, ':');
+    return ST_OK;
 }
 static void problem(Cx *cx, const Req *rq, Res *rs, Status st)
 {
@@ -70,12 +72,12 @@ static void durable(void *arg, Status st) { later_done(arg, st); }
 
 static Status take(Cx *cx, const Req *rq, Res *rs, const char *type, bool batch)
 {
-    IngestCall call = { .key = header_key(cx, rq), .type = str_z(type), .batch = batch, .body = rq->body,
-        .addr = rq->addr,
+    IngestCall call = { .type = str_z(type), .batch = batch, .body = rq->body, .addr = rq->addr,
                         .user_agent = req_header(rq, "User-Agent"), .sent_at = req_header(rq, "SentAt") };
     IngestResult r;
     Later *later;
 
+    TRY(header_key(cx, rq, &call.key));
     if (call.key.n == 0) call.key = req_query(cx, rq, "writeKey");
     TRY(res_later(cx, rs, &later));
     TRY(ingest_run(cx, rq->app->ingest, &call, &r, durable, later));
@@ -157,7 +159,8 @@ static Status get_settings(Cx *cx, const Req *rq, Res *rs)
 static Status get_source_config(Cx *cx, const Req *rq, Res *rs)
 {
     Str key = req_query(cx, rq, "writeKey");
-    const Source *s = known(rq, key.n ? key : header_key(cx, rq));
+    if (key.n == 0) TRY(header_key(cx, rq, &key));
+    const Source *s = known(rq, key);
     if (!s) return refuse(cx, ST_UNKNOWN_WHO, S("writeKey"), MSG_bad_key, NO_PARAMS);
     JsonW *w = res_json(cx, rs, 200);
     jsonw_open(w, '{');

@@ -60,6 +60,21 @@ static Status add_tx(Cx *cx, void *arg)
     Adding *a = arg;
     return source_add(cx, &a->draft, &a->source);
 }
+/* The secret key is shown this once: nothing may fail after the commit, neither the reply nor the cache. */
+static Status add(Cx *cx, const Req *rq, Res *rs, Adding *a)
+{
+    enum { REPLY = 16 << 10 };
+    SourceRoom *room;
+
+    TRY(res_room(cx, rs, REPLY));
+    TRY(source_cache_room(cx, &a->draft, &room));
+    Status st = tx_run(cx, add_tx, a);
+    if (st == ST_OK) source_cache_put(rq->app->sources, room, &a->source);
+    else source_cache_drop(room);
+    TRY(st);
+    out(res_json(cx, rs, 201), &a->source, a->draft.secret_key);
+    return ST_OK;
+}
 static Status post_source(Cx *cx, const Req *rq, Res *rs)
 {
     const SourceIn *in = rq->in;
@@ -68,10 +83,7 @@ static Status post_source(Cx *cx, const Req *rq, Res *rs)
                             .consent = (SourceConsent)(in->consent + 1), .test = in->test } };
 
     TRY(source_draft_keys(cx, &a.draft));
-    TRY(tx_run(cx, add_tx, &a));
-    TRY(source_cache_load(cx, rq->app->sources));
-    out(res_json(cx, rs, 201), &a.source, a.draft.secret_key);
-    return ST_OK;
+    return add(cx, rq, rs, &a);
 }
 static Status get_sources(Cx *cx, const Req *rq, Res *rs)
 {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 typedef struct Block { struct Block *next; size_t used, size; _Alignas(16) char bytes[]; } Block;
-struct Arena { Block *head; size_t total, cap, given, first; };
+struct Arena { Block *head; size_t total, cap, given, first, failures; };
 enum { BLOCK_BYTES = 8192 };
 
 Arena *arena_new_sized(size_t cap, size_t first)
@@ -33,7 +33,7 @@ void arena_reset(Arena *a)
     while (first && first->next) first = first->next;
     free_blocks(a->head, first);
     a->head = first;
-    a->total = a->given = 0;
+    a->total = a->given = a->failures = 0;
     if (!first) return;
     first->used = 0;
     a->total = first->size;
@@ -56,10 +56,14 @@ static Block *block_add(Arena *a, size_t n)
 }
 void *arena_raw(Arena *a, size_t n)
 {
-    if (fault_hit(FAULT_ALLOC) || n > SIZE_MAX / 2) return NULL;
+    bool fits = !fault_hit(FAULT_ALLOC) && n <= SIZE_MAX / 2;
     n = (n + 15) & ~(size_t)15;
     Block *b = a->head;
-    if ((!b || b->size - b->used < n) && !(b = block_add(a, n))) return NULL;
+    if (fits && (!b || b->size - b->used < n)) b = block_add(a, n);
+    if (!fits || !b) {
+        a->failures++;
+        return NULL;
+    }
     void *p = b->bytes + b->used;
     b->used += n;
     a->given += n;
@@ -71,6 +75,7 @@ void *arena_get(Arena *a, size_t n)
     return p ? memset(p, 0, n) : NULL;
 }
 size_t arena_used(const Arena *a) { return a->given; }
+size_t arena_failures(const Arena *a) { return a->failures; }
 Str arena_str(Arena *a, Str s)
 {
     char *p = arena_raw(a, s.n + 1);

@@ -13,6 +13,7 @@ void   arena_reset(Arena *);                  /* empty again; keeps its first bl
 void  *arena_get(Arena *, size_t n) MUST_USE; /* zeroed, 16-byte aligned; NULL past cap or on failure */
 void  *arena_raw(Arena *, size_t n) MUST_USE; /* the same, not zeroed */
 size_t arena_used(const Arena *);             /* bytes given out since new or reset, for budgets */
+size_t arena_failures(const Arena *);         /* how often it gave NULL since then: whoever answers can say so once */
 Str    arena_str(Arena *, Str);               /* a copy, NUL after it; .p == NULL on failure */
 
 #define ARENA_NEW(a, T)       ((T *)arena_get((a), sizeof(T)))

@@ -131,11 +131,15 @@ static void split_names(Reading *rd, Str head)
 static Status keep_head(Cx *cx, Reading *rd, const Str *cells, size_t n)
 {
     Buf b = buf_new(rd->own, HEAD_MAX);
+    size_t need = 0;
+    for (size_t i = 0; i < n; i++) need += str_trim(cells[i]).n + (i > 0);
+    if (need > HEAD_MAX)
+        return refuse(cx, ST_INVALID, S("columns"), MSG_too_long, PARAMS({ .name = "max", .value = HEAD_MAX }));
     for (size_t i = 0; i < n; i++) {
         if (i) buf_addc(&b, '\x1f');
         buf_add(&b, str_trim(cells[i]));
     }
-    if (b.bad) return refuse(cx, ST_INVALID, S("columns"), MSG_too_long, PARAMS({ .name = "max", .value = HEAD_MAX }));
+    if (b.bad) return fail(cx, ST_NO_MEM, "import");
     if (b.n && memchr(b.p, 0, b.n)) return refuse(cx, ST_INVALID, S("columns"), MSG_bad_text, NO_PARAMS);
     rd->import->head = buf_str(&b);
     split_names(rd, rd->import->head);
@@ -219,7 +223,8 @@ static Status take_event(Cx *cx, Reading *rd, Status st, const Event *e, int64_t
     if (st == ST_OK) return keep(cx, rd, e, line, at, raw);
     return st == ST_INVALID || st == ST_LIMITED ? reject(cx, rd, line, at, raw) : st;
 }
-/* A cell that does not stand in the piece lives in the reader until its next row; an event lives until its batch is written. */
+/* A cell that does not stand in the piece lives in the reader until its next row; an event lives until its batch
+ * is written. */
 static Status keep_cells(Cx *cx, const CsvRow *r, Str piece, Str *ret)
 {
     for (size_t i = 0; i < r->n; i++) {

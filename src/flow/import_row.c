@@ -119,7 +119,9 @@ static Status cell_prop(Cx *cx, Props *ps, Str name, Str cell)
     if (str_i64(cell, &i) && (cell.p[0] != '0' || cell.n == 1) && !(cell.p[0] == '-' && cell.n > 1 && cell.p[1] == '0'))
         return props_add(cx, ps, name, (Prop){ .kind = PROP_INT, .i = i });
     bool number = cell.n < 32 && (all_digits((Str){ cell.p + cell.n - 1, 1 })) && memchr(cell.p, '.', cell.n);
-    if (number && json_parse(cx, cell, &v) == ST_OK && v->kind == JSON_DOUBLE)
+    Status st = number ? json_parse(cx, cell, &v) : ST_INVALID;
+    if (st == ST_NO_MEM) return st;
+    if (st == ST_OK && v->kind == JSON_DOUBLE)
         return props_add(cx, ps, name, (Prop){ .kind = PROP_DOUBLE, .d = v->d });
     return props_add_str(cx, ps, name, cell);
 }
@@ -243,12 +245,13 @@ static Status json_text(Cx *cx, const JsonNode *v, Str *ret)
 {
     *ret = json_str_of(v);
     if (!v || v->kind == JSON_STR || v->kind == JSON_NULL) return ST_OK;
+    if (v->kind >= JSON_ARRAY)
+        return refuse(cx, ST_INVALID, S("row"), MSG_wrong_type, PARAMS({ .name = "want", .text = S("text") }));
     Buf b = buf_new(cx->arena, 64);
     JsonW w = { .b = &b };
     jsonw_node(&w, v);
     *ret = buf_str(&b);
-    return b.bad ? refuse(cx, ST_INVALID, S("row"), MSG_wrong_type,
-        PARAMS({ .name = "want", .text = S("text") })) : ST_OK;
+    return b.bad ? fail(cx, ST_NO_MEM, "import") : ST_OK;
 }
 static Status use_member(Cx *cx, const ImportRowCx *rc, Str key, const JsonNode *v, Row *row)
 {

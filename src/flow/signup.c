@@ -64,6 +64,7 @@ static Status finish_tx(Cx *cx, void *arg)
     f->again = known != f->known;           /* somebody proved the same address meanwhile: who it is must be hashed anew */
     f->known = known;
     if (f->again) return ST_OK;
+    TRY(identity_code_use(cx, f->in->code));
     f->born = known == 0;
     if (known) TRY(people_get(cx, known, &f->person));
     else TRY(people_add(cx, &f->draft, &f->person));
@@ -110,9 +111,8 @@ static Status settle(Cx *cx, const Keys *keys, Finishing *f)
     }
     return fail(cx, ST_BUSY, "an address that many prove at once");
 }
-/* Two transactions: the try must count even when it is wrong, and sealing must stand outside the second. A crash
- * between them
- * leaves a used code and no person: the visitor asks for another code. */
+/* Two transactions: the try must count even when it is wrong, and sealing must stand outside the second, which
+ * also uses the code up: a crash between them leaves the code good. */
 Status signup_finish(Cx *cx, const Keys *keys, const SignupFinish *in, Person *ret, bool *ret_new)
 {
     Finishing f = { .in = in };

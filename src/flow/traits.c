@@ -63,7 +63,9 @@ static Status add_field(Cx *cx, const Keys *keys, Call *c, const char *kind, con
     FieldDraft *f = &c->fields[c->n];
     *f = (FieldDraft){ .kind = kind, .value = value, .changed = c->time };
     if (strcmp(kind, "email") == 0) {
-        f->indexed = people_email_clean(cx, value, &f->value) == ST_OK;
+        Status st = people_email_clean(cx, value, &f->value);
+        if (st != ST_OK && st != ST_INVALID) return st;
+        f->indexed = st == ST_OK;
         if (f->indexed) people_email_blind(keys, f->value, f->blind);
     }
     c->n++;
@@ -76,7 +78,9 @@ static Status prepare(Cx *cx, const Keys *keys, Call *c)
     Str open;
     int64_t known = 0;
 
-    if (keys_open_sealed(cx, keys, S("log|sealed"), c->sealed, &open) != ST_OK) return ST_OK;      /* another key's: nothing to tell */
+    Status st = keys_open_sealed(cx, keys, S("log|sealed"), c->sealed, &open);
+    if (st == ST_IO) return ST_OK;                           /* another key's: nothing to tell */
+    TRY(st);
     TRY(json_parse(cx, open, &o));
     key = json_first(o);
     for (uint32_t i = 0; key && i < o->n; i++) {
@@ -85,7 +89,7 @@ static Status prepare(Cx *cx, const Keys *keys, Call *c)
         if (kind) TRY(add_field(cx, keys, c, kind, v));
         key = json_next(v);
     }
-    Status st = people_by_actor(cx, c->actor, &known);
+    st = people_by_actor(cx, c->actor, &known);
     if (st != ST_OK && st != ST_NOT_FOUND) return st;
     people_draft_known(cx, keys, known, S(""), S("identify"), &c->person);
     for (size_t i = 0; i < c->n; i++) TRY(people_field_seal(cx, keys, c->person.id, &c->fields[i]));

@@ -54,6 +54,8 @@ typedef struct Res {
 } Res;
 JsonW *res_json(Cx *, Res *, int code);
 Html  *res_html(Cx *, Res *, int code);
+/* Before what cannot be done twice: a res_json() or res_html() of at most n bytes after it needs no memory. */
+Status res_room(Cx *, Res *, size_t n) MUST_USE;
 void   res_bytes(Res *, int code, const char *type, Str still);
 void   res_header(Cx *, Res *, const char *name, Str value);      /* CR, LF, NUL: dropped with a log line */
 /* LOG routes: the reply already in *rs is sent when later_done() says OK; another Status becomes the error document.

@@ -52,7 +52,7 @@ static Status serve(Serve *s, Req *rq, Res *rs)
 }
 void http_serve(Cx *cx, const HttpConfig *cf, const Req *asked, Res *rs)
 {
-    Serve s = { .cf = cf, .cx = cx };
+    Serve s = { .cf = cf, .cx = cx, .failures = arena_failures(cx->arena) };
     Req rq = *asked;
     size_t before = arena_used(cx->arena);
 

@@ -48,17 +48,16 @@ static void error_reply(JsonW *w)
 }
 static void replies(JsonW *w, const Route *rt)
 {
-    Buf code = buf_new(NULL, 16);
+    Buf code = buf_new(w->b->a, 16);
     buf_i64(&code, rt->gives_code ? rt->gives_code : 200);
     key_open(w, "responses", '{');
-    jsonw_key(w, code.bad ? S("200") : buf_str(&code));
+    jsonw_key(w, buf_str(&code));
     jsonw_open(w, '{');
     word(w, "description", "done");
     if (rt->gives) content(w, rt->gives);
     jsonw_close(w, '}');
     error_reply(w);
     jsonw_close(w, '}');
-    buf_done(&code);
 }
 static void parameters(JsonW *w, const char *path)
 {
@@ -89,7 +88,7 @@ static void method_key(JsonW *w, const char *method)
 /* "post_api_1_people_id": stable as long as the path is. */
 static void operation_id(JsonW *w, const Route *rt)
 {
-    Buf b = buf_new(NULL, 256);
+    Buf b = buf_new(w->b->a, 256);
     for (const char *p = rt->method; *p; p++) buf_addc(&b, (char)(*p | 0x20));
     for (const char *p = rt->path; *p; p++) {
         bool fine = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9');
@@ -98,7 +97,6 @@ static void operation_id(JsonW *w, const Route *rt)
     }
     jsonw_key(w, S("operationId"));
     jsonw_str(w, buf_str(&b));
-    buf_done(&b);
 }
 static void operation(JsonW *w, const Route *rt)
 {

@@ -61,33 +61,27 @@ Status req_check_uri(Cx *cx, Str s)
     if (pairs <= HTTP_QUERY_MAX) return ST_OK;
     return refuse(cx, ST_INVALID, S("query"), MSG_too_many, PARAMS({ .name = "max", .value = HTTP_QUERY_MAX }));
 }
-/* Without a copy where there is nothing to undo. What cannot be decoded is damaged, or memory is out: then the reply,
- * not this, says so. */
-static bool decode(Cx *cx, const Req *rq, Str raw, Str *ret)
+/* Without a copy where there is nothing to undo. */
+static bool decode(Cx *cx, Str raw, Str *ret)
 {
-    Serve *s = rq->own;
     *ret = raw;
     bool plain = raw.n == 0 || (!memchr(raw.p, '%', raw.n) && !memchr(raw.p, '+', raw.n));
-    if (plain || req_decode(cx, raw, true, ret)) return true;
-    bool damaged = false;
-    for (size_t i = 0; i < raw.n; i++) damaged = damaged || bad_escape(raw, i);
-    if (s && !damaged) s->no_mem = true;
-    return false;
+    return plain || req_decode(cx, raw, true, ret);
 }
 /* The value of a name in "a=1&b=2"; the first one counts. */
-static Str pair_of(Cx *cx, const Req *rq, Str rest, const char *name)
+static Str pair_of(Cx *cx, Str rest, const char *name)
 {
     Str ret, key;
     for (int n = 0; rest.n && n < HTTP_QUERY_MAX; n++) {
         Str value = str_cut(&rest, '&'), raw = str_cut(&value, '=');
-        if (!decode(cx, rq, raw, &key) || !str_is(key, name)) continue;
+        if (!decode(cx, raw, &key) || !str_is(key, name)) continue;
         if (value.n == 0) return S("");
-        return decode(cx, rq, value, &ret) ? ret : (Str){ 0 };
+        return decode(cx, value, &ret) ? ret : (Str){ 0 };
     }
     return (Str){ 0 };
 }
-Str req_query(Cx *cx, const Req *rq, const char *name) { return pair_of(cx, rq, rq->query, name); }
-Str req_form(Cx *cx, const Req *rq, const char *name) { return pair_of(cx, rq, rq->body, name); }
+Str req_query(Cx *cx, const Req *rq, const char *name) { return pair_of(cx, rq->query, name); }
+Str req_form(Cx *cx, const Req *rq, const char *name) { return pair_of(cx, rq->body, name); }
 Str req_cookie(const Req *rq, const char *name)
 {
     for (size_t i = 0; i < rq->n_headers; i++) {

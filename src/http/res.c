@@ -3,12 +3,28 @@
 #include "base/limits.h"
 #include "base/log.h"
 
+/* What res_room() made, or another reply that is given up, serves again. */
+static Buf body_again(Cx *cx, const Buf *was)
+{
+    Buf b = buf_new(cx->arena, HTTP_REPLY_MAX);
+    if (was->a != cx->arena) return b;
+    b.p = was->p;
+    b.cap = was->cap;
+    return b;
+}
+Status res_room(Cx *cx, Res *rs, size_t n)
+{
+    rs->body = body_again(cx, &rs->body);
+    if (!buf_room(&rs->body, n) || serve_starved(rs->own)) return fail(cx, ST_NO_MEM, "room for a reply");
+    rs->body.n = 0;
+    return ST_OK;
+}
 JsonW *res_json(Cx *cx, Res *rs, int code)
 {
     rs->code = code;
     rs->type = S("application/json");
     rs->still = (Str){ 0 };
-    rs->body = buf_new(cx->arena, HTTP_REPLY_MAX);
+    rs->body = body_again(cx, &rs->body);
     rs->json = (JsonW){ .b = &rs->body };
     return &rs->json;
 }
@@ -17,7 +33,7 @@ Html *res_html(Cx *cx, Res *rs, int code)
     rs->code = code;
     rs->type = S("text/html; charset=utf-8");
     rs->still = (Str){ 0 };
-    rs->body = buf_new(cx->arena, HTTP_REPLY_MAX);
+    rs->body = body_again(cx, &rs->body);
     rs->html = (Html){ .b = &rs->body };
     return &rs->html;
 }

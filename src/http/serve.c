@@ -101,6 +101,7 @@ static Status decode(Cx *cx, const Route *rt, Req *rq)
     rq->in = in;
     return ST_OK;
 }
+bool serve_starved(const Serve *s) { return arena_failures(s->cx->arena) > s->failures; }
 static Status run(Serve *s, Req *rq, Res *rs)
 {
     Cx *cx = s->cx;
@@ -108,11 +109,9 @@ static Status run(Serve *s, Req *rq, Res *rs)
     if (s->cf->who) TRY(s->cf->who(cx, rq));
     TRY(allowed(cx, rt, rq));
     TRY(decode(cx, rt, rq));
-    TRY(rt->run(cx, rq, rs));
-    if (s->no_mem) return fail(cx, ST_NO_MEM, "a parameter of a query");
-    if (rs->body.bad) return fail(cx, ST_NO_MEM, "the reply is past %d bytes or memory is out", HTTP_REPLY_MAX);
-    if (!rs->code) return fail(cx, ST_BUG, "%s %s left no reply", rt->method, rt->path);
-    return ST_OK;
+    if (serve_starved(s)) return fail(cx, ST_NO_MEM, "a request");
+    Status st = rt->run(cx, rq, rs);
+    return st != ST_OK && serve_starved(s) ? fail(cx, ST_NO_MEM, "a request that was not understood whole") : st;
 }
 Status serve_run(Serve *s, Req *rq, Res *rs)
 {
@@ -174,6 +173,15 @@ static void drop_reply(Res *rs)
     rs->body = (Buf){ 0 };
     rs->still = (Str){ 0 };
 }
+/* Of a handler that said OK. Not before later_done(): until then somebody else holds what is in the arena. */
+static Status check_reply(Serve *s, const Res *rs)
+{
+    const Route *rt = s->route;
+    if (serve_starved(s)) return fail(s->cx, ST_NO_MEM, "a reply that is not whole");
+    if (rs->body.bad) return fail(s->cx, ST_NO_MEM, "the reply is past %d bytes or memory is out", HTTP_REPLY_MAX);
+    if (!rs->code && rt) return fail(s->cx, ST_BUG, "%s %s left no reply", rt->method, rt->path);
+    return ST_OK;
+}
 static bool has(const Res *rs, const char *name)
 {
     for (size_t i = 0; i < rs->n_headers; i++)
@@ -199,6 +207,7 @@ static void problem(Serve *s, const Req *rq, Res *rs, Status st)
 }
 void serve_end(Serve *s, const Req *rq, Res *rs, Status st)
 {
+    if (st == ST_OK) st = check_reply(s, rs);
     if (st != ST_OK && rs->stream) {
         if (rs->stream->drop) rs->stream->drop(rs->stream->state);
         rs->stream = NULL;

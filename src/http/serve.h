@@ -6,12 +6,14 @@
 #include "http/http.h"
 
 typedef struct Turn Turn;
-/* Who serves a Req: Req.own, Res.own. no_mem: a getter could not say so, the reply must. */
+/* Who serves a Req: Req.own, Res.own. failures: the arena's before it. */
 typedef struct Serve {
-    const HttpConfig *cf; Cx *cx; const Route *route; Turn *turn;
-    bool no_mem;
-    _Atomic bool gone;
+    const HttpConfig *cf; Cx *cx; const Route *route; Turn *turn; size_t failures; _Atomic bool gone;
 } Serve;
+
+/* Did the arena give nothing since the request began? Getters and writers need not say so each: such a request is
+ * neither the caller's fault nor well answered, and does not begin what cannot be undone. */
+bool   serve_starved(const Serve *);
 
 enum { LATER_LEFT = 16 };                     /* added to .left: the connection is gone, later_done() frees the Turn */
 struct Later { _Atomic int left; Status st; Turn *turn; sem_t sem; };

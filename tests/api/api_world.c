@@ -80,6 +80,20 @@ static void header(Header *all, size_t *n, const char *name, Str value)
 {
     all[(*n)++] = (Header){ str_z(name), value };
 }
+static void serve(World *w, const Req *rq)
+{
+    WorldFault *f = w->fault;
+#ifdef LIUKE_FAULT
+    if (f) fault_arm(f->kind, f->at);
+#endif
+    http_serve(w->cx, &w->http, rq, &w->res);
+    records_done(w->cx);
+#ifdef LIUKE_FAULT
+    if (f) f->fired = fault_fired(f->kind);
+    if (f) fault_arm(f->kind, -1);
+#endif
+    (void)f;
+}
 void world_call(World *w, Call c)
 {
     Cx *cx = w->cx;
@@ -87,7 +101,7 @@ void world_call(World *w, Call c)
     Buf auth = buf_new(cx->arena, 300);
     Req rq = { .app = &w->app, .method = str_z(c.method), .path = str_z(c.path), .body = c.raw.p ?
         c.raw : str_z(c.body),
-               .headers = headers, .addr = S("203.0.113.9"), .lang = LANG_EN };
+               .headers = headers, .addr = c.addr ? str_z(c.addr) : S("203.0.113.9"), .lang = LANG_EN };
     char raw[200], coded[300];
 
     rq.query = rq.path;
@@ -107,8 +121,7 @@ void world_call(World *w, Call c)
     if (c.encoding) header(headers, &rq.n_headers, "Content-Encoding", str_z(c.encoding));
     if (c.origin) header(headers, &rq.n_headers, "Origin", str_z(c.origin));
     if (c.agent) header(headers, &rq.n_headers, "User-Agent", str_z(c.agent));
-    http_serve(cx, &w->http, &rq, &w->res);
-    records_done(cx);
+    serve(w, &rq);
     const Route *rt = route_of(w, rq.method, rq.path);
     if (rt && rt->gives && w->res.code == (rt->gives_code ? rt->gives_code : 200))
         ok(shape_check(cx, rt->gives, world_body(w)));

@@ -6,12 +6,15 @@
 #include "api/app.h"
 #include "tests/records_world.h"
 
+/* Armed while http_serve() runs, and only then; fired says whether it was met. */
+typedef struct WorldFault { FaultKind kind; long at; bool fired; } WorldFault;
 typedef struct World {
     Cx  *cx;
     App  app;
     HttpConfig http;
     Str  pk, sk;                 /* keys of the source "web" (consent assumed) */
     Res  res;
+    WorldFault *fault;           /* NULL: none */
 } World;
 /* A test with a World on each engine. */
 #define API(id) \
@@ -29,6 +32,7 @@ typedef struct Call {
     const char *key;             /* write key: sent as Basic authorization */
     bool  staff;                 /* sent with the admin token */
     const char *type, *encoding, *origin, *agent;
+    const char *addr;            /* the client's; NULL: 203.0.113.9 */
 } Call;
 /* Sends it; the reply is in w->res. A reply of a route with .gives is checked against that shape. */
 void world_call(World *, Call);

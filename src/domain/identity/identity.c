@@ -91,11 +91,17 @@ Status identity_code_try(Cx *cx, int64_t id, const uint8_t hash[16], CodeProof *
         p.tries_left = CODE_TRIES_MAX - c.tries - 1;
         p.sealed = c.sealed;
         if (c.anon.n == sizeof p.anon) memcpy(&p.anon, c.anon.p, sizeof p.anon);
-        TRY(db_run(cx, SQL("UPDATE identity_code SET tries = tries + 1, used = $2 WHERE id = $1"),
-            BINDS(b_i64(id), b_i64(right ? cx->now : 0))));
+        if (!right) TRY(db_run(cx, SQL("UPDATE identity_code SET tries = tries + 1 WHERE id = $1"), BINDS(b_i64(id))));
     }
     *ret = p;
     return ST_OK;
+}
+Status identity_code_use(Cx *cx, int64_t id)
+{
+    int64_t n;
+    TRY(db_run_count(cx, SQL("UPDATE identity_code SET used = $2 WHERE id = $1 AND used = 0 AND expires > $2"),
+        BINDS(b_i64(id), b_i64(cx->now)), &n));
+    return n ? ST_OK : refuse(cx, ST_INVALID, S("code"), MSG_code_over, NO_PARAMS);
 }
 Status identity_code_open(Cx *cx, const Keys *keys, int64_t id, Str sealed, Str *ret)
 {

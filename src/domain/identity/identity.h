@@ -26,8 +26,10 @@ Status identity_code_add(Cx *, const CodeDraft *) MUST_USE;
 typedef enum CodeAnswer { CODE_RIGHT, CODE_WRONG, CODE_OVER } CodeAnswer;
 typedef struct CodeProof { CodeAnswer answer; Str sealed; Hash128 anon; int64_t tries_left; } CodeProof;
 /* In a transaction that must be committed whatever the answer is, for a wrong try counts. hash of
- * identity_code_hash(). */
+ * identity_code_hash(). A right one stays good until it is used. */
 Status identity_code_try(Cx *, int64_t id, const uint8_t hash[16], CodeProof *ret) MUST_USE;
+/* In the transaction of what the code was for, after it was tried. INVALID "code" code_over: somebody used it first. */
+Status identity_code_use(Cx *, int64_t id) MUST_USE;
 void   identity_code_hash(const Keys *, int64_t id, Str digits, uint8_t ret[16]);
 Status identity_code_open(Cx *, const Keys *, int64_t id, Str sealed, Str *ret_email) MUST_USE;
 #endif

@@ -105,7 +105,9 @@ Status source_list(Cx *cx, const Source **ret, size_t *ret_n)
  * lock. */
 typedef struct Keyed { Source source; uint8_t secret_hash[32]; } Keyed;
 typedef struct Table { struct Table *older; Arena *arena; Keyed *all; size_t n; } Table;
-struct SourceCache { _Atomic(Table *) table; pthread_mutex_t loading; };
+/* Sources added since the table was read; found there first once it is read again. */
+struct SourceRoom { SourceRoom *next; Arena *arena; Keyed k; };
+struct SourceCache { _Atomic(Table *) table; _Atomic(SourceRoom *) added; pthread_mutex_t loading; };
 
 Status source_cache_new(Cx *cx, SourceCache **ret)
 {
@@ -127,19 +129,58 @@ void source_cache_free(SourceCache *c)
 {
     if (!c) return;
     table_free(atomic_load(&c->table));
+    for (SourceRoom *r = atomic_load(&c->added), *next; r; r = next) {
+        next = r->next;
+        source_cache_drop(r);
+    }
     pthread_mutex_destroy(&c->loading);
     mem_free(c);
 }
-static Status keep_row(Cx *cx, Arena *a, Rows *r, Keyed *k)
+static Status keep_texts(Cx *cx, Arena *a, Source *s)
 {
-    TRY(row(r, &k->source));
-    Str hash = rows_bytes(r, 10), *text[] = { &k->source.name, &k->source.consent_reason, &k->source.public_key };
-    if (hash.n == 32) memcpy(k->secret_hash, hash.p, 32);
+    Str *text[] = { &s->name, &s->consent_reason, &s->public_key };
     for (size_t i = 0; i < COUNT(text); i++) {
         *text[i] = arena_str(a, *text[i]);
         if (!text[i]->p) return fail(cx, ST_NO_MEM, "source cache");
     }
     return ST_OK;
+}
+static Status keep_row(Cx *cx, Arena *a, Rows *r, Keyed *k)
+{
+    TRY(row(r, &k->source));
+    Str hash = rows_bytes(r, 10);
+    if (hash.n == 32) memcpy(k->secret_hash, hash.p, 32);
+    return keep_texts(cx, a, &k->source);
+}
+Status source_cache_room(Cx *cx, const SourceDraft *d, SourceRoom **ret)
+{
+    SourceRoom *r = mem_get(sizeof *r);
+    if (!r || !(r->arena = arena_new(16 << 10))) {
+        mem_free(r);
+        return fail(cx, ST_NO_MEM, "source cache");
+    }
+    r->k.source = (Source){ .name = d->name, .consent_reason = d->consent_reason, .public_key = d->public_key };
+    memcpy(r->k.secret_hash, d->secret_hash, sizeof r->k.secret_hash);
+    Status st = keep_texts(cx, r->arena, &r->k.source);
+    if (st == ST_OK) *ret = r;
+    else source_cache_drop(r);
+    return st;
+}
+void source_cache_put(SourceCache *c, SourceRoom *r, const Source *s)
+{
+    Source own = r->k.source;
+    r->k.source = *s;
+    r->k.source.name = own.name;
+    r->k.source.consent_reason = own.consent_reason;
+    r->k.source.public_key = own.public_key;
+    r->next = atomic_load(&c->added);
+    while (!atomic_compare_exchange_weak(&c->added, &r->next, r)) {}
+}
+void source_cache_drop(SourceRoom *r)
+{
+    if (!r) return;
+    arena_free(r->arena);
+    mem_free(r);
 }
 static Status fill(Cx *cx, Table *t)
 {
@@ -179,17 +220,21 @@ const Source *source_by_key(SourceCache *c, Str key, bool *ret_secret)
     uint8_t hash[32];
     bool secret = str_starts(key, S("sk_"));
 
-    if (!t || key.n == 0) return NULL;
+    if (key.n == 0) return NULL;
     if (secret) crypto_sha256(key, hash);
-    for (size_t i = 0; i < t->n; i++)
-        if (has_key(&t->all[i], key, hash, secret)) {
-            *ret_secret = secret;
-            return t->all[i].source.archived ? NULL : &t->all[i].source;
-        }
-    return NULL;
+    const Keyed *k = NULL;
+    for (size_t i = 0; t && i < t->n && !k; i++) if (has_key(&t->all[i], key, hash, secret)) k = &t->all[i];
+    for (const SourceRoom *r = k ? NULL : atomic_load(&c->added); r && !k; r = r->next)
+        if (has_key(&r->k, key, hash, secret)) k = &r->k;
+    if (!k) return NULL;
+    *ret_secret = secret;
+    return k->source.archived ? NULL : &k->source;
 }
 const Source *source_by_number(SourceCache *c, int number)
 {
     Table *t = atomic_load(&c->table);
-    return t && number > 0 && (size_t)number <= t->n ? &t->all[number - 1].source : NULL;
+    if (t && number > 0 && (size_t)number <= t->n) return &t->all[number - 1].source;
+    for (const SourceRoom *r = atomic_load(&c->added); r; r = r->next)
+        if (r->k.source.number == number) return &r->k.source;
+    return NULL;
 }

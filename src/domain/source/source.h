@@ -47,7 +47,12 @@ Status source_list(Cx *, const Source **ret, size_t *ret_n) MUST_USE;
 typedef struct SourceCache SourceCache;
 Status source_cache_new(Cx *, SourceCache **ret) MUST_USE;
 void   source_cache_free(SourceCache *);
-Status source_cache_load(Cx *, SourceCache *) MUST_USE;      /* again after every change */
+Status source_cache_load(Cx *, SourceCache *) MUST_USE;      /* again after every change but source_cache_put() */
+/* All that can fail of telling the cache of a new source, before its transaction; put it after, or drop it. */
+typedef struct SourceRoom SourceRoom;
+Status source_cache_room(Cx *, const SourceDraft *, SourceRoom **ret) MUST_USE;
+void   source_cache_put(SourceCache *, SourceRoom *, const Source *);
+void   source_cache_drop(SourceRoom *);
 /* NULL: no such key, or its source is archived. *ret_secret: it was the secret one. */
 const Source *source_by_key(SourceCache *, Str key, bool *ret_secret);
 const Source *source_by_number(SourceCache *, int number);

@@ -339,6 +339,7 @@ static void *log_run(void *arg)
         if (g.n) hand_on(w, &g);
         tell(&g, ST_OK);
     }
+    group_drop(&g);                               /* room made for a call that then failed */
     return NULL;
 }
 
