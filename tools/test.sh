@@ -1,11 +1,11 @@
 #!/bin/bash
 # test: builds what the rings need, runs them, counts. The last line is "N passed, N failed[, N skipped]".
 #   tools/test.sh [--all] [RING[/PART]...]     PART: only programs with it in their name
-# Rings, in order: check unit api fuzz crash tsan tools clients e2e; --all makes them long (LIUKE_LONG=1)
+# Rings, in order: check unit api fault fuzz crash tsan tools clients e2e; --all makes them long (LIUKE_LONG=1)
 # and adds clang and fresh (everything again in a bare Debian). What a ring said lies in build/logs/.
 set -u
 cd "$(dirname "$0")/.."
-top=$PWD logs=build/logs pg_dir= all_rings='check unit api fuzz crash tsan tools clients e2e'
+top=$PWD logs=build/logs pg_dir= all_rings='check unit api fault fuzz crash tsan tools clients e2e'
 total=(0 0 0) chosen=()
 limit=900 width=2
 export LIUKE_BIN=$top/build/release/liuke LIUKE_SHARED=${LIUKE_SHARED:-$top/../shared}
@@ -53,7 +53,7 @@ give_up() { echo "$1" >&2; echo "0 passed, 1 failed"; exit 1; }
 
 build() {
     local start=$EPOCHSECONDS
-    if wants check unit api fuzz crash tools; then tools/build.sh asan || give_up "the build failed"; fi
+    if wants check unit api fault fuzz crash tools; then tools/build.sh asan || give_up "the build failed"; fi
     if wants crash clients e2e; then tools/build.sh release || give_up "the build failed"; fi
     if wants tsan; then tools/build.sh tsan $(tsan_targets) || give_up "the build failed"; fi
     if wants clang && [ -n "${LIUKE_LONG:-}" ]; then tools/build.sh clang || give_up "the build failed"; fi
@@ -84,6 +84,7 @@ list() {
         unit) for f in $(programs build/asan 'unit-*'); do echo "${f##*/} $f"; done ;;
         api) for f in $(programs build/asan/tests/api); do for db in sqlite postgres; do
             echo "${f##*/}-$db env LIUKE_TEST_DB=$db $f"; done; done ;;
+        fault) for f in $(programs build/asan/tests/fault); do echo "${f##*/} $f"; done ;;
         fuzz) for f in $(programs build/asan/tests/fuzz); do echo "${f##*/} $f"; done ;;
         crash) for f in $(programs build/asan/tests/crash); do echo "${f##*/} $f"; done
             for f in $(node_files tests/crash); do echo "$(basename "$f" .test.mjs) $(node_test "$f")"; done ;;
@@ -114,7 +115,7 @@ run_one() {   # RING NAME COMMAND...
 }
 run_ring() {
     local ring=$1 at_once=1 start=$EPOCHREALTIME line name
-    case $ring in unit | api | fuzz | tsan | clang) at_once=$width ;; esac
+    case $ring in unit | api | fault | fuzz | tsan | clang) at_once=$width ;; esac
     rm -rf "${logs:?}/$ring"
     mkdir -p "$logs/$ring"
     while read -r name line; do
