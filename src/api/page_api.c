@@ -29,8 +29,15 @@ static void lock_console(Cx *cx, Res *rs)
 static Html *page(Cx *cx, Res *rs, int code)
 {
     Html *h = res_html(cx, rs, code);
-    res_header(cx, rs, "Content-Security-Policy", S(POLICY("")));
+    if (rs->n_headers == 0) res_header(cx, rs, "Content-Security-Policy", S(POLICY("")));
     return h;
+}
+/* The reply of a step that cannot be done twice: got ready before it. */
+static Status ready(Cx *cx, Res *rs)
+{
+    enum { PAGE = 16 << 10 };    /* more than a page of the form takes */
+    (void)page(cx, rs, 200);
+    return res_room(cx, rs, PAGE);
 }
 static Status get_file(Cx *cx, const Req *rq, Res *rs)
 {
@@ -160,7 +167,6 @@ static Status get_join(Cx *cx, const Req *rq, Res *rs)
     return email_page(cx, rq, rs, 200, S(""), req_query(cx, rq, "anonymous_id"), NULL);
 }
 /* What the visitor can mend is shown on the page; the rest goes the way of every error. */
-enum { PAGE = 16 << 10 };        /* more than a page of the form takes */
 static bool mendable(Status st) { return st == ST_INVALID || st == ST_LIMITED || st == ST_CONFLICT; }
 static int code_for(Status st) { return st == ST_LIMITED ? 429 : 400; }
 
@@ -171,7 +177,7 @@ static Status post_join(Cx *cx, const Req *rq, Res *rs)
     int64_t id;
     SignupStart in = { .email = email, .anon = anon, .client = rq->addr, .product = rq->app->product };
     cx->lang = rq->lang;
-    TRY(res_room(cx, rs, PAGE));
+    TRY(ready(cx, rs));
     Status st = signup_start(cx, rq->app->keys, &in, &id);
     if (mendable(st)) {
         Why why = cx->why;
@@ -200,7 +206,7 @@ static Status post_code(Cx *cx, const Req *rq, Res *rs)
 
     cx->lang = rq->lang;
     if (!id_parse(id, "cod", &in.code)) return refuse(cx, ST_INVALID, S("id"), MSG_bad_id, NO_PARAMS);
-    TRY(res_room(cx, rs, PAGE));
+    TRY(ready(cx, rs));
     Status st = signup_finish(cx, rq->app->keys, &in, &p, &born);
     if (mendable(st)) {
         Why why = cx->why;
