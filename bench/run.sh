@@ -98,7 +98,8 @@ start_liuke "$dir/rest"
 sleep 5
 figure rest_rss_mb "$(awk '/VmRSS/ { printf "%.1f", $2 / 1024 }' "/proc/$server/status")" MB
 stop_liuke
-auth=$("$bin/liuke" source add bench --consent assumed --reason bench --data "$dir/data" | awk '/public key/ { printf "%s:", $3 }' | base64 -w0)
+auth=$("$bin/liuke" source add bench --consent assumed --reason bench --data "$dir/data" 2>"$dir/add.log" | awk '/public key/ { printf "%s:", $3 }' | base64 -w0)
+[ -n "$auth" ] || { echo "bench: no source: $(cat "$dir/add.log")" >&2; exit 1; }
 start_peer
 start_liuke "$dir/data"
 compare single /v1/track 1
