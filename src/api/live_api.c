@@ -1,8 +1,7 @@
 /* live_api: what happens now, as server-sent events.
  *
  * One thread waits for the log to grow and wakes the open streams; each stream reads the log itself from where it
- * is, so a slow
- * reader slows nobody. A stream that is too far behind skips ahead and says how many it left out. */
+ * is, so a slow reader slows nobody. One whose place is no longer in the log goes on at its end. */
 #include "api/event_out.h"
 #include "base/limits.h"
 #include <pthread.h>

@@ -96,6 +96,7 @@ static Status time_of(Cx *cx, const ImportDeps *d, Str s, int64_t *ret)
     } else {
         good = zone_parse(d->zone, s, ret) || access_time(s, ret);
     }
+    good = good && *ret >= INGEST_TIME_FIRST;
     return good ? ST_OK : refuse(cx, ST_INVALID, S("time"), MSG_bad_time, NO_PARAMS);
 }
 

@@ -9,6 +9,10 @@
 #include "domain/source/source.h"
 #include "store/events/events.h"
 
+/* Times the store takes: years 1 to 9999. */
+#define INGEST_TIME_FIRST (-INT64_C(62135596800000))
+#define INGEST_TIME_LAST  INT64_C(253402300799999)
+
 typedef struct Ingest Ingest;                    /* counters and the newest refusals, for the console */
 Status ingest_new(Cx *, Events *, const Keys *, SourceCache *, Ingest **ret) MUST_USE;
 void   ingest_free(Ingest *);

@@ -89,13 +89,17 @@ Status ingest_actor(Cx *cx, const Keys *keys, const char *kind, Str id, Str fiel
     return ST_OK;
 }
 
-static const int64_t LAST_MS = 253402300799999;           /* the end of the year 9999 */
 bool ingest_event_time(const JsonNode *v, int64_t *ret)
 {
     if (!v) return false;
-    if (v->kind == JSON_STR) return clock_parse(v->s, ret);
-    if (v->kind == JSON_INT && v->i > 0 && v->i <= LAST_MS) *ret = v->i;
-    else if (v->kind == JSON_DOUBLE && v->d >= 1 && v->d < (double)LAST_MS) *ret = (int64_t)v->d;
+    int64_t t;
+    if (v->kind == JSON_STR) {
+        if (!clock_parse(v->s, &t) || t < INGEST_TIME_FIRST) return false;
+        *ret = t;
+        return true;
+    }
+    if (v->kind == JSON_INT && v->i > 0 && v->i <= INGEST_TIME_LAST) *ret = v->i;
+    else if (v->kind == JSON_DOUBLE && v->d >= 1 && v->d < (double)INGEST_TIME_LAST) *ret = (int64_t)v->d;
     else return false;
     return true;
 }
@@ -113,6 +117,7 @@ static void times(const Cx *cx, const IngestEnvelope *env, const Item *it, Event
     bool believable = sent && sent <= cx->now + DAY_MS;
     if (claimed && believable) e->time = claimed + (cx->now - sent);
     if (e->time > cx->now) e->time = cx->now;
+    if (e->time < INGEST_TIME_FIRST) e->time = INGEST_TIME_FIRST;
 }
 
 typedef enum Type { T_TRACK, T_IDENTIFY, T_PAGE, T_SCREEN, T_GROUP, T_ALIAS, TYPES_ } Type;

@@ -123,8 +123,11 @@ API(what_is_not_utf_8_is_a_bad_row_and_never_a_broken_import)
 }
 API(a_time_may_be_said_once_for_all_rows)
 {
-    assert_int_equal(feed(w, "source=s&name=c.csv&format=csv&map=time%3D'2023-01-01',event%3De,user%3Du", S("e,u\nRead,u1\n")), 0);
+    assert_int_equal(feed(w, "source=z&name=z.csv&format=csv&map=time%3Dt,event%3De,user%3Du",
+        S("t,e,u\n0000-06-01,Read,u1\n0001-01-02,Read,u1\n")), 1);
     assert_int_equal(world_events(w), 1);
+    assert_int_equal(feed(w, "source=s&name=c.csv&format=csv&map=time%3D'2023-01-01',event%3De,user%3Du", S("e,u\nRead,u1\n")), 0);
+    assert_int_equal(world_events(w), 2);
 }
 API(a_file_known_under_another_map_says_so_and_nothing_goes_into_liukes_own_source)
 {
