@@ -22,7 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { HOLES_MAX = 10000, HOLE = 16, VISITORS = 100000, THREADS_MAX = 64, EVENTS = 256, LATE_SECONDS = 10, REPLY_MAX = 16384, SLOTS = 200000, SLOT_US = 10 };
+enum { HOLES_MAX = 10000, HOLE = 16, VISITORS = 100000, THREADS_MAX = 64, EVENTS = 256, LATE_SECONDS = 10,
+    REPLY_MAX = 16384, SLOTS = 200000, SLOT_US = 10 };
 typedef struct Conn { int fd; size_t sent, got; int64_t from; char *out, in[REPLY_MAX]; } Conn;
 typedef struct Job {
     int index, n_conns;

@@ -68,8 +68,10 @@ static Status run(Cx *cx, Instance *in, const sigset_t *stop)
     const Config *c = in->config;
     const char *proxies[PROXIES_MAX];
     Jobs *jobs = NULL;
-    HttpConfig hc = { .bind = c->bind, .port = (int)c->port, .tls_cert = c->tls_cert, .tls_key = c->tls_key, .app = &in->app,
-                      .records = in->records, .lang = in->lang, .who = api_who, .done = records_done, .proxies = proxies };
+    HttpConfig hc = { .bind = c->bind, .port = (int)c->port, .tls_cert = c->tls_cert, .tls_key = c->tls_key,
+        .app = &in->app,
+                      .records = in->records, .lang = in->lang, .who = api_who, .done = records_done,
+                          .proxies = proxies };
 
     hc.tables = api_tables(&hc.n_tables);
     hc.n_proxies = split(cx, c->proxies, proxies, PROXIES_MAX);

@@ -7,7 +7,8 @@
 #include <string.h>
 #include <time.h>
 
-enum { TAIL_BYTES = 64 << 20, FLUSH_SECONDS = 600, RETRY_SECONDS = 5, ROOM_WAIT_MS = 10000, RUSH_MS = 4000, OWED_MAX = 32 };
+enum { TAIL_BYTES = 64 << 20, FLUSH_SECONDS = 600, RETRY_SECONDS = 5, ROOM_WAIT_MS = 10000, RUSH_MS = 4000,
+    OWED_MAX = 32 };
 
 struct Events {
     EventsConfig c;

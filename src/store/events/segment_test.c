@@ -234,7 +234,8 @@ TEST(a_person_may_fill_several_blocks)
 static char long_text[4][300];
 static void odd_props(int i, Prop p[2])
 {
-    Prop note = { .name = S("note"), .kind = PROP_STR, .s = i / 3 % 8 < 4 ? (Str){ long_text[i / 3 % 4], 300 } : S("短") };
+    Prop note = { .name = S("note"), .kind = PROP_STR, .s = i / 3 % 8 < 4 ?
+        (Str){ long_text[i / 3 % 4], 300 } : S("短") };
     Prop plan = { .name = S("plan"), .kind = PROP_STR, .s = i / 7 % 2 ? S("free") : S("pro") };
     p[0] = i % 5 ? note : plan;
     p[1] = i % 5 ? plan : note;
@@ -251,7 +252,8 @@ TEST(long_and_repeated_texts_in_any_order_read_back_across_blocks)
     rig_open(cx, &r, test_dir());
     for (int i = 0; i < N; i++) {
         odd_props(i, p[i % CHUNK]);
-        e[i % CHUNK] = (Entry){ .kind = ENTRY_EVENT, .event = { .source = (uint16_t)(1 + i / 11 % 2), .actor = rig_key(1),
+        e[i % CHUNK] = (Entry){ .kind = ENTRY_EVENT, .event = { .source = (uint16_t)(1 + i / 11 % 2),
+            .actor = rig_key(1),
             .name = S("open"), .time = INT64_C(1704067200000) + i, .received = INT64_C(1704067200000),
             .props = p[i % CHUNK], .n_props = 2 } };
         if (i % CHUNK == CHUNK - 1) rig_append(cx, &r, e, CHUNK);

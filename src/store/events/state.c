@@ -248,7 +248,7 @@ static Status index_chunk(Cx *cx, State *s, Chunk *c)
             s->damaged++;
             break;
         }
-        __builtin_prefetch(rest.p + AHEAD_BYTES);          /* the chunk is long out of the cache; sizes are like sizes */
+        __builtin_prefetch(rest.p + AHEAD_BYTES);   /* the chunk is long out of the cache; sizes are like sizes */
         __builtin_prefetch(rest.p + AHEAD_BYTES + 64);
         if (h.kind == ENTRY_EVENT) TRY(index_event(cx, s, &h, rest.p));
         else TRY(index_other(cx, s, rest));

@@ -196,7 +196,8 @@ TEST(reading_heads_gives_everything_but_the_properties)
     Heads h = { 0 };
     int64_t next;
     Prop p[2] = { { .name = S("a"), .kind = PROP_INT, .i = 7 }, { .name = S("b"), .kind = PROP_STR, .s = S("中文") } };
-    Entry batch[4] = { event(1, "x"), event(2, "x"), { .kind = ENTRY_JOIN, .join = { .anon = { 1, 2 } } }, event(3, "x") };
+    Entry batch[4] = { event(1, "x"), event(2, "x"), { .kind = ENTRY_JOIN, .join = { .anon = { 1, 2 } } },
+        event(3, "x") };
     for (size_t i = 0; i < COUNT(batch); i++) {
         if (batch[i].kind != ENTRY_EVENT) continue;
         batch[i].event.props = p;
