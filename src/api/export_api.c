@@ -1,7 +1,9 @@
 /* export_api: every event as NDJSON, streamed while it is read.
  *
- * A scan pushes and a reply pulls: between them stands a thread that scans into a pair of sockets. A slow reader stops the
- * thread when the pair is full; a reader that leaves ends it at its next row. Thread and reply both hold the Export; the
+ * A scan pushes and a reply pulls: between them stands a thread that scans into a pair of sockets. A slow reader
+ * stops the
+ * thread when the pair is full; a reader that leaves ends it at its next row. Thread and reply both hold the
+ * Export; the
  * last of them frees it. */
 #include "api/event_out.h"
 #include "base/limits.h"

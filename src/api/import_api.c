@@ -82,7 +82,8 @@ static Status post_rows(Cx *cx, const Req *rq, Res *rs)
         jsonw_key(w, S("code"));    jsonw_str(w, str_z(msg_code(j->code)));
         jsonw_key(w, S("field"));   jsonw_str(w, j->field);
         jsonw_key(w, S("message")); jsonw_str(w, j->message);
-        jsonw_key(w, S("raw"));     jsonw_str(w, (Str){ j->raw.p, j->raw.n < IMPORT_RAW_BYTES ? j->raw.n : IMPORT_RAW_BYTES });
+        jsonw_key(w, S("raw"));     jsonw_str(w, (Str){ j->raw.p, j->raw.n < IMPORT_RAW_BYTES ?
+            j->raw.n : IMPORT_RAW_BYTES });
         jsonw_close(w, '}');
     }
     jsonw_close(w, ']');

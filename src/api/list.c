@@ -34,7 +34,8 @@ Status list_place(Cx *cx, const Req *rq, ListPlace *ret)
 {
     Str text = req_query(cx, rq, "after"), given = text, time = str_cut(&given, '.');
     ListPlace p = { .time = INT64_MAX };
-    bool good = text.n == 0 || (str_i64(time, &p.time) && str_i64(given, &p.given) && p.given >= 0 && p.given <= GIVEN_MAX);
+    bool good = text.n == 0 || (str_i64(time, &p.time) && str_i64(given, &p.given) && p.given >= 0 &&
+        p.given <= GIVEN_MAX);
     if (!good) return refuse(cx, ST_INVALID, S("after"), MSG_bad_cursor, NO_PARAMS);
     *ret = p;
     return ST_OK;

@@ -10,7 +10,8 @@ static const Field mail_fields[] = {
     { .key = "subject", .type = F_STR, .required = true },
     { .key = "text", .type = F_STR, .required = true },
 };
-static const Shape mail_shape = { .name = "mail", .fields = mail_fields, .n = COUNT(mail_fields), .size = sizeof(MailView) };
+static const Shape mail_shape = { .name = "mail", .fields = mail_fields, .n = COUNT(mail_fields),
+    .size = sizeof(MailView) };
 static const Field list_fields[] = {
     { .key = "items", .type = F_LIST, .item = F_OBJECT, .of = &mail_shape, .required = true },
     { .key = "next", .type = F_STR },

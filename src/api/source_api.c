@@ -3,7 +3,8 @@
 #include "base/limits.h"
 
 typedef struct SourceIn { Str name, consent_reason; int kind, consent; bool test; } SourceIn;
-static const char *const kinds[] = { "web", "app", "server", NULL };      /* the first of source_kinds: the rest is made by liuke */
+/* the first of source_kinds: the rest is made by liuke */
+static const char *const kinds[] = { "web", "app", "server", NULL };
 static const Field source_in_fields[] = {
     FIELD(SourceIn, name, F_STR, .min = 1, .max = NAME_BYTES_MAX, .required = true, .doc = "what the team calls it"),
     FIELD(SourceIn, kind, F_ENUM, .names = kinds, .doc = "what sends the events; web when absent"),

@@ -5,7 +5,8 @@
 #include "flow/import_row.h"
 #include <string.h>
 
-enum { BATCH_ROWS = 1000, BATCH_BYTES = 512 << 10, REJECTS_BYTES = 900 << 10, HEAD_MAX = 64 << 10, ROWS_ARENA = 32 << 20 };
+enum { BATCH_ROWS = 1000, BATCH_BYTES = 512 << 10, REJECTS_BYTES = 900 << 10, HEAD_MAX = 64 << 10,
+    ROWS_ARENA = 32 << 20 };
 
 /* --- begin: which import is this? --- */
 
@@ -266,7 +267,8 @@ static Status read_csv(Cx *cx, Reading *rd, Str data, int64_t at, bool last, siz
     csv_resume(csv, rd->import->line + 1);
     st = ST_OK;
     while (rd->told < REJECTS_BYTES &&
-           (st = csv_next(cx, csv, (Str){ data.p + done, data.n - done }, at + (int64_t)done, last, &used, &row)) == ST_OK) {
+           (st = csv_next(cx, csv, (Str){ data.p + done, data.n - done }, at + (int64_t)done, last, &used,
+               &row)) == ST_OK) {
         rd->import->line = row.line - 1 + line_ends((Str){ data.p + (row.at - at), (size_t)(row.end - row.at) });
         TRY(csv_row(cx, rd, &row, data));
         done += used;

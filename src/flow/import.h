@@ -40,7 +40,8 @@ typedef struct ImportResult {
     const ImportReject *rejects; size_t n_rejects;
 } ImportResult;
 /* The piece of the file that starts at import.done; last: nothing follows. Whole rows are taken, the rest comes
- * again with the next piece: also what follows when more rows are rejected than one reply can tell. CONFLICT "at" when it is not where the import stands (somebody else goes on with it). */
+ * again with the next piece: also what follows when more rows are rejected than one reply can tell. CONFLICT "at"
+ * when it is not where the import stands (somebody else goes on with it). */
 Status flow_import_rows(Cx *, const ImportDeps *, int64_t id, int64_t at, Str piece, bool last,
     ImportResult *ret) MUST_USE;
 #endif

@@ -129,9 +129,12 @@ static Status cell_prop(Cx *cx, Props *ps, Str name, Str cell)
 /* Columns that tell who somebody is, whatever way they are spelt: "Phone number", "phone_number", "手机号". */
 static bool personal_column(Str name)
 {
-    static const char *const names[] = { "ip", "ipaddress", "email", "emailaddress", "mail", "phone", "mobile", "mobilephone", "cellphone",
-        "tel", "telephone", "phonenumber", "firstname", "lastname", "realname", "fullname", "username", "address", "birthday", "birthdate",
-        "dateofbirth", "dob", "idcard", "idnumber", "avatar", "wechat", "weixin", "qq", "user", "邮箱", "电子邮箱", "邮件", "手机", "手机号",
+    static const char *const names[] = { "ip", "ipaddress", "email", "emailaddress", "mail", "phone", "mobile",
+        "mobilephone", "cellphone",
+        "tel", "telephone", "phonenumber", "firstname", "lastname", "realname", "fullname", "username", "address",
+        "birthday", "birthdate",
+        "dateofbirth", "dob", "idcard", "idnumber", "avatar", "wechat", "weixin", "qq", "user", "邮箱", "电子邮箱", "邮件",
+        "手机", "手机号",
         "手机号码", "电话", "电话号码", "联系电话", "姓名", "真实姓名", "昵称", "用户名", "地址", "收货地址", "生日", "出生日期", "身份证",
         "身份证号", "微信", "微信号" };
     char low[64];

@@ -21,7 +21,8 @@ Status signup_start(Cx *cx, const Keys *keys, const SignupStart *in, int64_t *re
 
     TRY(people_email_clean(cx, in->email, &email));
     /* the page's, not the visitor's: a bad one joins nothing, and turns nobody away */
-    if (in->anon.n && ingest_actor(cx, keys, "anon", in->anon, S("anonymous_id"), &anon) != ST_OK) anon = (Hash128){ 0 };
+    if (in->anon.n && ingest_actor(cx, keys, "anon", in->anon, S("anonymous_id"), &anon) != ST_OK)
+        anon = (Hash128){ 0 };
     TRY(identity_code_draft(cx, keys, email, in->client, anon, &s.code));
     TRY(message_code_mail(cx, keys, &(CodeMail){ .to = email, .code = str_z(s.code.digits), .product = in->product,
         .lang = cx->lang }, &s.mail));
@@ -61,7 +62,7 @@ static Status finish_tx(Cx *cx, void *arg)
     Status st = people_by_email(cx, f->draft.email_blind, &known);
 
     if (st != ST_OK && st != ST_NOT_FOUND) return st;
-    f->again = known != f->known;           /* somebody proved the same address meanwhile: who it is must be hashed anew */
+    f->again = known != f->known;   /* somebody proved the same address meanwhile: who it is must be hashed anew */
     f->known = known;
     if (f->again) return ST_OK;
     TRY(identity_code_use(cx, f->in->code));

@@ -15,7 +15,8 @@ static Status collect(Cx *cx, void *arg, int64_t pos, const Entry *e)
     Step *s = arg;
     (void)cx; (void)pos;
     if (s->n == STEP_CALLS || ++s->seen > STEP_ENTRIES) return ST_NOT_FOUND;
-    bool told = e->kind == ENTRY_EVENT && e->event.sealed.n && e->event.trust >= TRUST_SECRET && str_is(e->event.name, "$identify");
+    bool told = e->kind == ENTRY_EVENT && e->event.sealed.n && e->event.trust >= TRUST_SECRET &&
+        str_is(e->event.name, "$identify");
     if (!told) return ST_OK;
     Call *c = &s->calls[s->n++];
     *c = (Call){ .actor = e->event.actor, .time = e->event.time, .sealed = arena_str(s->cx->arena, e->event.sealed) };
@@ -26,10 +27,13 @@ static const struct { const char *key, *kind; } kinds[] = {
     { "email", "email" }, { "$email", "email" }, { "mail", "email" },
     { "phone", "phone" }, { "$phone", "phone" }, { "mobile", "phone" }, { "tel", "phone" }, { "telephone", "phone" },
     { "phone_number", "phone" }, { "phonenumber", "phone" },
-    { "name", "name" }, { "$name", "name" }, { "fullname", "name" }, { "full_name", "name" }, { "realname", "name" }, { "real_name", "name" },
-    { "firstname", "first_name" }, { "first_name", "first_name" }, { "lastname", "last_name" }, { "last_name", "last_name" },
+    { "name", "name" }, { "$name", "name" }, { "fullname", "name" }, { "full_name", "name" }, { "realname", "name" },
+    { "real_name", "name" },
+    { "firstname", "first_name" }, { "first_name", "first_name" }, { "lastname", "last_name" },
+    { "last_name", "last_name" },
     { "nickname", "nickname" }, { "username", "username" }, { "user_name", "username" }, { "address", "address" },
-    { "birthday", "birthday" }, { "birthdate", "birthday" }, { "birth_date", "birthday" }, { "dob", "birthday" }, { "avatar", "avatar" },
+    { "birthday", "birthday" }, { "birthdate", "birthday" }, { "birth_date", "birthday" }, { "dob", "birthday" },
+    { "avatar", "avatar" },
     { "wechat", "wechat" }, { "weixin", "wechat" }, { "qq", "qq" },
 };
 static const char *kind_of(Str key)
@@ -71,7 +75,8 @@ static Status add_field(Cx *cx, const Keys *keys, Call *c, const char *kind, con
     c->n++;
     return ST_OK;
 }
-/* Everything that hashes or seals, before the transaction. The person's id must be known for it: whose the actor is, or a new one. */
+/* Everything that hashes or seals, before the transaction. The person's id must be known for it: whose the actor
+ * is, or a new one. */
 static Status prepare(Cx *cx, const Keys *keys, Call *c)
 {
     const JsonNode *o, *key;
@@ -108,7 +113,7 @@ static Status apply(Cx *cx, const Call *c)
     } else if (st != ST_OK) {
         return st;
     } else if (known != c->person.id) {
-        return fail(cx, ST_BUSY, "the record was born meanwhile");          /* sealed for another id: the step comes again */
+        return fail(cx, ST_BUSY, "the record was born meanwhile");   /* sealed for another id: the step comes again */
     }
     for (size_t i = 0; i < c->n; i++) TRY(people_field_put(cx, c->person.id, &c->fields[i]));
     return ST_OK;
@@ -135,9 +140,11 @@ Status traits_step(Cx *cx, Events *ev, const Keys *keys)
     for (size_t i = 0; i < s->n; i++) {
         TRY(prepare(cx, keys, &s->calls[i]));
         for (size_t k = 0; k < i; k++)
-            if (s->calls[k].actor.a == s->calls[i].actor.a && s->calls[k].actor.b == s->calls[i].actor.b && s->calls[k].n) {
+            if (s->calls[k].actor.a == s->calls[i].actor.a && s->calls[k].actor.b == s->calls[i].actor.b &&
+                s->calls[k].n) {
                 s->calls[i].person = s->calls[k].person;
-                for (size_t f = 0; f < s->calls[i].n; f++) TRY(people_field_seal(cx, keys, s->calls[i].person.id, &s->calls[i].fields[f]));
+                for (size_t f = 0; f < s->calls[i].n; f++)
+                    TRY(people_field_seal(cx, keys, s->calls[i].person.id, &s->calls[i].fields[f]));
                 break;
             }
     }

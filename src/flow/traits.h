@@ -1,7 +1,9 @@
 /* traits: personal traits of trusted identify calls move from the log's sealed part into sealed records.
  *
- * A consumer of the log: its position is a row in the records, written in the transaction of its effect. The first trusted
- * identify of a user makes the person's record (form "identify"); only e-mail, phone, name and the like are kept here, everything
+ * A consumer of the log: its position is a row in the records, written in the transaction of its effect. The first
+ * trusted
+ * identify of a user makes the person's record (form "identify"); only e-mail, phone, name and the like are kept
+ * here, everything
  * else stands in the event. An address that another record holds stays with that one: here it is kept without an index.
  *
  * Tables:  position, its own row. */

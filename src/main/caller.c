@@ -36,7 +36,8 @@ Status caller_open(Cx *cx, const Config *config, Caller **ret)
 Status caller_open_known(Cx *cx, const Config *config, Caller **ret)
 {
     if (access(config->data, F_OK) == 0) return caller_open(cx, config, ret);
-    return refuse(cx, ST_NOT_FOUND, S("data"), MSG_no_folder, PARAMS({ .name = "folder", .text = str_z(config->data) }));
+    return refuse(cx, ST_NOT_FOUND, S("data"), MSG_no_folder,
+        PARAMS({ .name = "folder", .text = str_z(config->data) }));
 }
 void caller_close(Caller *c)
 {

@@ -139,7 +139,8 @@ static Status own_source(Cx *cx, Instance *in)
     TRY(tx_run(cx, own_tx, &own));
     in->own_source = own.source.number;
     if (!in->config->demo) return ST_OK;
-    Own demo = { .draft = { .name = S("一页书"), .kind = SOURCE_WEB, .consent = CONSENT_ASSUMED, .consent_reason = S("demo") } };
+    Own demo = { .draft = { .name = S("一页书"), .kind = SOURCE_WEB, .consent = CONSENT_ASSUMED,
+        .consent_reason = S("demo") } };
     TRY(source_draft_keys(cx, &demo.draft));
     TRY(tx_run(cx, own_tx, &demo));
     in->demo_source = demo.source.number;
@@ -155,8 +156,10 @@ static Status mail_settings(Cx *cx, Instance *in)
         return refuse(cx, ST_INVALID, S("smtp"), MSG_out_of_range,
                       PARAMS({ .name = "min", .value = 1 }, { .name = "max", .value = 65535 }));
     if (host.n && in->mail.from.n == 0) return refuse(cx, ST_INVALID, S("mail_from"), MSG_required, NO_PARAMS);
-    in->mail.server = (SmtpServer){ .host = host, .port = (int)port, .user = str_z(c->smtp_user), .password = str_z(c->smtp_password),
-                                    .tls = port == 465 ? SMTP_TLS_IMPLICIT : port == 587 ? SMTP_TLS_STARTTLS : SMTP_TLS_NONE };
+    in->mail.server = (SmtpServer){ .host = host, .port = (int)port, .user = str_z(c->smtp_user),
+        .password = str_z(c->smtp_password),
+                                    .tls = port == 465 ? SMTP_TLS_IMPLICIT : port == 587 ?
+                                        SMTP_TLS_STARTTLS : SMTP_TLS_NONE };
     in->app.smtp = host.n > 0;
     return ST_OK;
 }
@@ -184,7 +187,8 @@ static Status open_stores(Cx *cx, Instance *in)
     TRY(records_open(cx, &(RecordsConfig){ .sqlite = db, .postgres = c->postgres }, &in->records));
     cx->records = in->records;
     Status st = settings(cx, in);
-    if (st == ST_INVALID && in->recovery.n) (void)unlink(c->key_file);     /* made a moment ago, for records that have another */
+    /* made a moment ago, for records that have another */
+    if (st == ST_INVALID && in->recovery.n) (void)unlink(c->key_file);
     TRY(st);
     TRY(load_settings(cx, in));
     Str zone = arena_str(cx->arena, in->app.zone);

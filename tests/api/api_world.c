@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static char folder[64], visitor[24];          /* each world's visitor has an address, and so a rate limit, of their own */
+static char folder[64], visitor[24];   /* each world's visitor has an address, and so a rate limit, of their own */
 static int worlds;
 static void events_start(World *w)
 {

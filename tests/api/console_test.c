@@ -104,7 +104,8 @@ API(every_route_answers_nonsense_with_a_clear_refusal_or_its_page_and_never_brea
                 const Route *r = &w->http.tables[t].routes[i];
                 bool get = strcmp(r->method, "GET") == 0;
                 call(w, .method = r->method, .path = filled(w, r->path), .body = get ? NULL : bodies[k], .staff = true);
-                if (w->res.code >= 500 || w->res.code < 200) print_error("%s %s: %d\n", r->method, r->path, w->res.code);
+                if (w->res.code >= 500 || w->res.code < 200)
+                    print_error("%s %s: %d\n", r->method, r->path, w->res.code);
                 assert_in_range(w->res.code, 200, 499);
                 if (get) break;
             }

@@ -10,7 +10,8 @@ static void begin(World *w, const char *query, Str file)
 {
     char path[500];
     snprintf(path, sizeof path, "/api/1/imports?%s", query);
-    call(w, .method = "POST", .path = path, .raw = { file.p, file.n < IMPORT_FIRST_BYTES ? file.n : IMPORT_FIRST_BYTES }, .staff = true);
+    call(w, .method = "POST", .path = path, .raw = { file.p, file.n < IMPORT_FIRST_BYTES ?
+        file.n : IMPORT_FIRST_BYTES }, .staff = true);
 }
 static int64_t number(const JsonNode *o, const char *key)
 {
@@ -65,7 +66,8 @@ static Status see(Cx *cx, void *arg, int64_t pos, const Entry *e)
 }
 static Seen look(World *w)
 {
-    Seen s = { .cx = w->cx, .keys = w->app.keys, .text = buf_new(w->cx->arena, 1 << 20), .sealed = buf_new(w->cx->arena, 1 << 20) };
+    Seen s = { .cx = w->cx, .keys = w->app.keys, .text = buf_new(w->cx->arena, 1 << 20),
+        .sealed = buf_new(w->cx->arena, 1 << 20) };
     int64_t next;
     Cx *cx = w->cx;
     ok(events_read(cx, w->app.events, 0, see, &s, &next));
@@ -77,15 +79,19 @@ static Seen look(World *w)
 API(personal_columns_are_sealed_beside_the_event)
 {
     char query[300];
-    snprintf(query, sizeof query, "source=s&name=p.csv&format=csv&%s,prop.plan%%3Dplan,prop.ip%%3Daddr,prop.copy%%3Dplan", map);
-    Str file = S("t,e,u,E-Mail,手机号,姓名,addr,plan,contact,order\r\n2023-01-01,Buy,u1,li@example.cn,13800138000,李雷,198.51.100.7,pro,"
+    snprintf(query, sizeof query, "source=s&name=p.csv&format=csv&%s,prop.plan%%3Dplan,prop.ip%%3Daddr,"
+        "prop.copy%%3Dplan", map);
+    Str file = S("t,e,u,E-Mail,手机号,姓名,addr,plan,contact,order\r\n2023-01-01,Buy,u1,li@example.cn,13800138000,李雷,"
+        "198.51.100.7,pro,"
                  "13900139000,12345678901\r\n");
     assert_int_equal(feed(w, query, file), 0);
     Seen s = look(w);
     assert_string_equal(s.text.p, "Buy|plan=pro|copy=pro|contact=[phone]|order=12345678901|\n");
-    assert_string_equal(s.sealed.p, "{\"E-Mail\":\"li@example.cn\",\"手机号\":\"13800138000\",\"姓名\":\"李雷\",\"ip\":\"198.51.100.7\"}");
+    assert_string_equal(s.sealed.p, "{\"E-Mail\":\"li@example.cn\",\"手机号\":\"13800138000\",\"姓名\":\"李雷\","
+        "\"ip\":\"198.51.100.7\"}");
     snprintf(query, sizeof query, "source=n&name=p.ndjson&format=ndjson&%s,props%%3Dnone", map);
-    assert_int_equal(feed(w, query, S("\xef\xbb\xbf{\"t\":\"2023-01-01\",\"e\":\"Mail a@b.cc\",\"u\":\"u1\",\"email\":\"li@example.cn\",\"x\":1}\n")), 0);
+    assert_int_equal(feed(w, query, S("\xef\xbb\xbf{\"t\":\"2023-01-01\",\"e\":\"Mail a@b.cc\",\"u\":\"u1\","
+        "\"email\":\"li@example.cn\",\"x\":1}\n")), 0);
     Seen all = look(w);
     assert_non_null(strstr(all.text.p, "\nMail [email]|\n"));
     assert_int_equal(all.sealed.n, s.sealed.n);
@@ -126,7 +132,8 @@ API(a_time_may_be_said_once_for_all_rows)
     assert_int_equal(feed(w, "source=z&name=z.csv&format=csv&map=time%3Dt,event%3De,user%3Du",
         S("t,e,u\n0000-06-01,Read,u1\n0001-01-02,Read,u1\n")), 1);
     assert_int_equal(world_events(w), 1);
-    assert_int_equal(feed(w, "source=s&name=c.csv&format=csv&map=time%3D'2023-01-01',event%3De,user%3Du", S("e,u\nRead,u1\n")), 0);
+    assert_int_equal(feed(w, "source=s&name=c.csv&format=csv&map=time%3D'2023-01-01',event%3De,user%3Du",
+        S("e,u\nRead,u1\n")), 0);
     assert_int_equal(world_events(w), 2);
 }
 API(a_file_known_under_another_map_says_so_and_nothing_goes_into_liukes_own_source)

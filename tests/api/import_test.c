@@ -44,7 +44,8 @@ static Sum feed(World *w, Str id, Str file, int64_t at, size_t most)
         char path[120];
         arena_reset(one.arena);
         size_t n = file.n - (size_t)s.at < PIECE ? file.n - (size_t)s.at : PIECE;
-        snprintf(path, sizeof path, "/api/1/imports/%s/rows?at=%lld%s", id.p, (long long)s.at, (size_t)s.at + n == file.n ? "&last=true" : "");
+        snprintf(path, sizeof path, "/api/1/imports/%s/rows?at=%lld%s", id.p, (long long)s.at,
+            (size_t)s.at + n == file.n ? "&last=true" : "");
         call(w, .method = "POST", .path = path, .raw = { file.p + s.at, n }, .staff = true);
         expect(w, 200, "\"import\"");
         const JsonNode *o = world_node(w, NULL);
@@ -124,7 +125,8 @@ API(a_bad_map_says_which_part)
         expect(w, 400, bad[i][1]);
         expect(w, 400, bad[i][2]);
     }
-    call(w, .method = "POST", .path = "/api/1/imports?source=s&name=f&format=xls&map=time%3Dt", .raw = S("t"), .staff = true);
+    call(w, .method = "POST", .path = "/api/1/imports?source=s&name=f&format=xls&map=time%3Dt", .raw = S("t"),
+        .staff = true);
     expect(w, 400, "bad_format");
     call(w, .method = "POST", .path = "/api/1/imports?source=s&name=f&format=csv&map=time%3Dt,event%3De,"
                                       "user%3Du", .raw = S(""), .staff = true);

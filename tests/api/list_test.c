@@ -33,13 +33,15 @@ API(a_timeline_of_many_events_in_one_moment_is_read_whole)
     char path[100];
     for (int i = 0; i < EVENTS; i++) {                   /* three moments; a hundred in one of them */
         char body[200];
-        snprintf(body, sizeof body, "{\"event\":\"E\",\"anonymousId\":\"a1\",\"timestamp\":\"2023-11-0%dT00:00:00Z\",\"properties\":{\"n\":%d}}",
+        snprintf(body, sizeof body, "{\"event\":\"E\",\"anonymousId\":\"a1\","
+        "\"timestamp\":\"2023-11-0%dT00:00:00Z\",\"properties\":{\"n\":%d}}",
             i < 100 ? 2 : i < 120 ? 1 : 3, i);
         call(w, .method = "POST", .path = "/v1/track", .key = w->pk.p, .body = body);
         expect(w, 200, "success");
     }
     Hash128 actor = keys_actor(w->app.keys, S("anon"), S("a1"));
-    snprintf(path, sizeof path, "/api/1/people/vis_%016llx%016llx/timeline", (unsigned long long)actor.a, (unsigned long long)actor.b);
+    snprintf(path, sizeof path, "/api/1/people/vis_%016llx%016llx/timeline", (unsigned long long)actor.a,
+        (unsigned long long)actor.b);
     static const int limits[] = { 7, 13, 65, 130, 200 };
     for (size_t i = 0; i < COUNT(limits); i++) assert_int_equal(pages(w, path, limits[i], "n"), EVENTS);
     Cx *cx = w->cx;
@@ -53,7 +55,8 @@ API(imports_and_mails_come_in_pages)
 {
     for (int i = 0; i < 7; i++) {
         char path[200];
-        snprintf(path, sizeof path, "/api/1/imports?source=s&name=f%d.csv&format=csv&map=time%%3Dt,event%%3De,user%%3Du", i);
+        snprintf(path, sizeof path, "/api/1/imports?source=s&name=f%d.csv&format=csv&map=time%%3Dt,event%%3De,"
+        "user%%3Du", i);
         char file[40];
         snprintf(file, sizeof file, "t,e,u\n2023-01-0%d,E,u\n", i + 1);
         call(w, .method = "POST", .path = path, .raw = str_z(file), .staff = true);

@@ -47,10 +47,12 @@ static int times(const char *text, const char *part)
 API(a_list_where_an_object_belongs_is_named)
 {
     static const char *const bad[][2] = {
-        { "\"type\":\"page\",\"properties\":[\"a\",1]", "properties" }, { "\"type\":\"screen\",\"properties\":\"x\"", "properties" },
+        { "\"type\":\"page\",\"properties\":[\"a\",1]", "properties" }, { "\"type\":\"screen\",\"properties\":\"x\"",
+            "properties" },
         { "\"type\":\"track\",\"event\":\"E\",\"context\":[1,2,3]", "context" },
         { "\"type\":\"track\",\"event\":\"E\",\"context\":7", "context" },
-        { "\"type\":\"identify\",\"traits\":[true]", "traits" }, { "\"type\":\"identify\",\"context\":{\"traits\":[5]}", "context.traits" },
+        { "\"type\":\"identify\",\"traits\":[true]", "traits" },
+        { "\"type\":\"identify\",\"context\":{\"traits\":[5]}", "context.traits" },
     };
     char body[400];
     for (size_t i = 0; i < COUNT(bad); i++) {
@@ -60,27 +62,34 @@ API(a_list_where_an_object_belongs_is_named)
         expect(w, 200, body);
     }
     assert_int_equal(world_events(w), 0);
-    batch(w, "{\"batch\":[{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"context\":{\"campaign\":[\"x\"],\"page\":[1],\"library\":3}}],\"context\":[9]}");
+    batch(w, "{\"batch\":[{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\","
+        "\"context\":{\"campaign\":[\"x\"],\"page\":[1],\"library\":3}}],\"context\":[9]}");
     expect(w, 200, "{\"success\":true}");
     assert_int_equal(world_events(w), 1);
 }
 API(a_time_from_another_world_is_set_aside)
 {
     static const char *const odd[] = {
-        "\"timestamp\":9223372036854775807,\"sentAt\":1", "\"timestamp\":-9223372036854775808,\"sentAt\":9223372036854775807",
-        "\"timestamp\":1e300", "\"timestamp\":253402300800000,\"sentAt\":1", "\"timestamp\":\"9999-12-31T23:59:59Z\",\"sentAt\":\"1970-01-01T00:00:01Z\"",
-        "\"timestamp\":true,\"sentAt\":{}", "\"timestamp\":\"0000-01-01T00:00:00Z\",\"sentAt\":\"0000-01-01T00:00:00Z\"" };
+        "\"timestamp\":9223372036854775807,\"sentAt\":1",
+        "\"timestamp\":-9223372036854775808,\"sentAt\":9223372036854775807",
+        "\"timestamp\":1e300", "\"timestamp\":253402300800000,\"sentAt\":1",
+        "\"timestamp\":\"9999-12-31T23:59:59Z\",\"sentAt\":\"1970-01-01T00:00:01Z\"",
+        "\"timestamp\":true,\"sentAt\":{}",
+            "\"timestamp\":\"0000-01-01T00:00:00Z\",\"sentAt\":\"0000-01-01T00:00:00Z\"" };
     char body[300];
     for (size_t i = 0; i < COUNT(odd); i++) {
-        snprintf(body, sizeof body, "{\"batch\":[{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",%s}],\"sentAt\":\"garbage\"}", odd[i]);
+        snprintf(body, sizeof body, "{\"batch\":[{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",%s}],"
+        "\"sentAt\":\"garbage\"}", odd[i]);
         batch(w, body);
         expect(w, 200, "{\"success\":true}");
         assert_int_equal(look(w).time, INT64_C(1000) * TEST_NOW_SECONDS);
     }
-    batch(w, "{\"batch\":[{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"timestamp\":1699990000000.5}],\"sentAt\":1699999999000}");
+    batch(w, "{\"batch\":[{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"timestamp\":1699990000000.5}],"
+        "\"sentAt\":1699999999000}");
     expect(w, 200, "{\"success\":true}");
     assert_int_equal(look(w).time, INT64_C(1699990000000) + INT64_C(1000) * TEST_NOW_SECONDS - INT64_C(1699999999000));
-    batch(w, "{\"batch\":[{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"timestamp\":\"0001-01-01T00:00:00Z\",\"sentAt\":\"2023-11-15T20:00:00Z\"},"
+    batch(w, "{\"batch\":[{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\","
+        "\"timestamp\":\"0001-01-01T00:00:00Z\",\"sentAt\":\"2023-11-15T20:00:00Z\"},"
              "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"timestamp\":\"1969-07-20T20:17:00Z\"}]}");
     expect(w, 200, "{\"success\":true}");
     Cx *cx = w->cx;
@@ -90,13 +99,17 @@ API(a_time_from_another_world_is_set_aside)
 }
 API(a_name_given_twice_is_one_property_and_the_events_own_context_wins)
 {
-    batch(w, "{\"context\":{\"os\":{\"name\":\"Linux\",\"version\":\"6\"},\"campaign\":{\"source\":\"old\",\"medium\":\"mail\"},"
+    batch(w, "{\"context\":{\"os\":{\"name\":\"Linux\",\"version\":\"6\"},\"campaign\":{\"source\":\"old\","
+        "\"medium\":\"mail\"},"
              "\"library\":{\"name\":\"outer\",\"version\":\"2\"},\"locale\":\"en\"},\"batch\":["
-             "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"properties\":{\"a.b\":1,\"a\":{\"b\":2},\"c\":3,\"c\":4,\"$subnet\":\"1.2.3.0\"},"
-             "\"context\":{\"os\":{\"name\":\"iOS\"},\"campaign\":{\"source\":\"new\"},\"library\":{\"name\":\"inner\"}}}]}");
+             "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"properties\":{\"a.b\":1,\"a\":{\"b\":2},"
+             "\"c\":3,\"c\":4,\"$subnet\":\"1.2.3.0\"},"
+             "\"context\":{\"os\":{\"name\":\"iOS\"},\"campaign\":{\"source\":\"new\"},"
+             "\"library\":{\"name\":\"inner\"}}}]}");
     expect(w, 200, "{\"success\":true}");
     Seen s = look(w);
-    static const char *const once[] = { "|a.b=2|", "|c=4|", "|context.os.name=iOS|", "|context.os.version=6|", "|$utm_source=new|",
+    static const char *const once[] = { "|a.b=2|", "|c=4|", "|context.os.name=iOS|", "|context.os.version=6|",
+        "|$utm_source=new|",
         "|$utm_medium=mail|", "|$lib=inner|", "|$lib_version=2|", "|$locale=en|", "|$subnet=203.0.113.0|" };
     for (size_t i = 0; i < COUNT(once); i++) {
         char name[60];
@@ -114,19 +127,24 @@ API(traits_win_over_those_of_the_context_and_an_envelopes_consent_counts)
     assert_non_null(strstr(s.text.p, "|plan=pro|"));
     assert_non_null(strstr(s.text.p, "|level=3|"));
     assert_int_equal(times(s.text.p, "|plan="), 1);
-    call(w, .method = "POST", .path = "/api/1/sources", .staff = true, .body = "{\"name\":\"shop\",\"consent\":\"ask\"}");
+    call(w, .method = "POST", .path = "/api/1/sources", .staff = true,
+        .body = "{\"name\":\"shop\",\"consent\":\"ask\"}");
     expect(w, 201, "\"secret_key\"");
     Str pk = arena_str(w->cx->arena, json_str_of(json_get(world_node(w, NULL), S("public_key"))));
     call(w, .method = "POST", .path = "/v1/batch", .key = pk.p, .body =
-        "{\"context\":{\"consent\":{\"categoryPreferences\":{\"analytics\":true}}},\"batch\":[{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\","
-        "\"context\":{\"locale\":\"zh\"}},{\"type\":\"track\",\"event\":\"F\",\"userId\":\"u\",\"context\":{\"consent\":{\"analytics\":false}}}]}");
+        "{\"context\":{\"consent\":{\"categoryPreferences\":{\"analytics\":true}}},"
+        "\"batch\":[{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\","
+        "\"context\":{\"locale\":\"zh\"}},{\"type\":\"track\",\"event\":\"F\",\"userId\":\"u\","
+        "\"context\":{\"consent\":{\"analytics\":false}}}]}");
     expect(w, 200, "\"unconsented\":1");
     assert_int_equal(world_events(w), 2);
 }
 API(addresses_leave_names_too_and_nested_personal_members_go)
 {
-    batch(w, "{\"batch\":[{\"type\":\"track\",\"event\":\"Mail li@example.cn sent\",\"userId\":\"li@example.cn\",\"properties\":"
-             "{\"li@example.cn\":1,\"call 13800138000\":2,\"form\":{\"first_name\":\"李雷\",\"plan\":\"pro\"},\"x\":{\"ip\":\"198.51.100.7\"}}}]}");
+    batch(w, "{\"batch\":[{\"type\":\"track\",\"event\":\"Mail li@example.cn sent\","
+        "\"userId\":\"li@example.cn\",\"properties\":"
+             "{\"li@example.cn\":1,\"call 13800138000\":2,\"form\":{\"first_name\":\"李雷\",\"plan\":\"pro\"},"
+             "\"x\":{\"ip\":\"198.51.100.7\"}}}]}");
     expect(w, 200, "{\"success\":true}");
     Seen s = look(w);
     assert_non_null(strstr(s.text.p, "Mail [email] sent|"));
@@ -170,7 +188,8 @@ API(a_long_name_past_the_sources_limit_is_refused_like_a_short_one)
         b.n = 0;
         buf_addz(&b, "{\"batch\":[");
         for (int i = from; i < from + 1000; i++) {
-            buf_addz(&b, i > from ? ",{\"type\":\"track\",\"userId\":\"u\",\"event\":\"E" : "{\"type\":\"track\",\"userId\":\"u\",\"event\":\"E");
+            buf_addz(&b, i > from ? ",{\"type\":\"track\",\"userId\":\"u\","
+            "\"event\":\"E" : "{\"type\":\"track\",\"userId\":\"u\",\"event\":\"E");
             buf_i64(&b, i);
             buf_addz(&b, "\"}");
         }
@@ -179,7 +198,8 @@ API(a_long_name_past_the_sources_limit_is_refused_like_a_short_one)
         expect(w, 200, "{\"success\":true}");
     }
     b.n = 0;
-    buf_addz(&b, "{\"batch\":[{\"type\":\"track\",\"userId\":\"u\",\"event\":\"E1\"},{\"type\":\"track\",\"userId\":\"u\",\"event\":\"");
+    buf_addz(&b, "{\"batch\":[{\"type\":\"track\",\"userId\":\"u\",\"event\":\"E1\"},{\"type\":\"track\","
+        "\"userId\":\"u\",\"event\":\"");
     for (int i = 0; i < 60; i++) buf_addz(&b, "长");
     buf_addz(&b, "\"}]}");
     call(w, .method = "POST", .path = "/v1/batch", .raw = buf_str(&b), .key = w->pk.p);
@@ -188,7 +208,8 @@ API(a_long_name_past_the_sources_limit_is_refused_like_a_short_one)
     b.n = 0;                                             /* as many names past it as a batch holds: no harm in it */
     buf_addz(&b, "{\"batch\":[");
     for (int i = 0; i < INGEST_BATCH_EVENTS; i++) {
-        buf_addz(&b, i ? ",{\"type\":\"track\",\"userId\":\"u\",\"event\":\"New" : "{\"type\":\"track\",\"userId\":\"u\",\"event\":\"New");
+        buf_addz(&b, i ? ",{\"type\":\"track\",\"userId\":\"u\",\"event\":\"New" : "{\"type\":\"track\","
+        "\"userId\":\"u\",\"event\":\"New");
         buf_i64(&b, i);
         buf_addz(&b, "\",\"properties\":{\"a\":1,\"b\":2,\"c\":3,\"d\":4,\"e\":5,\"f\":6,\"g\":7,\"h\":8}}");
     }

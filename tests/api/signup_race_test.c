@@ -96,6 +96,7 @@ API(one_code_sent_twice_at_once_works_once)
 }
 API(a_page_that_names_nobody_turns_nobody_away)
 {
-    call(w, .method = "POST", .path = "/join", .body = "email=a%40b.cc&anonymous_id=null", .type = "application/x-www-form-urlencoded");
+    call(w, .method = "POST", .path = "/join", .body = "email=a%40b.cc&anonymous_id=null",
+        .type = "application/x-www-form-urlencoded");
     expect(w, 200, "one-time-code");
 }

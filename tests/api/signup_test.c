@@ -58,7 +58,8 @@ static void tell(World *w)
 API(a_person_is_born_by_a_code_with_its_consents_its_past_and_an_event)
 {
     char code[8], path[100];
-    call(w, .method = "POST", .path = "/v1/track", .key = w->pk.p, .body = "{\"event\":\"Viewed\",\"anonymousId\":\"a1\"}");
+    call(w, .method = "POST", .path = "/v1/track", .key = w->pk.p,
+        .body = "{\"event\":\"Viewed\",\"anonymousId\":\"a1\"}");
     expect(w, 200, "success");
     form(w, "/join", "email=Li%40Example.CN&anonymous_id=a1");
     expect(w, 200, "autocomplete=\"one-time-code\"");

@@ -36,9 +36,11 @@ Status people_get(Cx *, int64_t id, Person *ret) MUST_USE;
 Status people_list(Cx *, int64_t before, size_t limit, const Person **ret, size_t *ret_n) MUST_USE;
 Status people_fields(Cx *, const Keys *, int64_t id, const PersonField **ret, size_t *ret_n) MUST_USE;
 
-/* A field that nobody has proved. seal: outside the transaction, value into sealed. put: in it; an older change than what stands there
+/* A field that nobody has proved. seal: outside the transaction, value into sealed. put: in it; an older change
+ * than what stands there
  * is dropped, a proven value stays, and an address that another record holds loses its index. */
-typedef struct FieldDraft { const char *kind; Str value, sealed; int64_t changed; bool indexed; uint8_t blind[16]; } FieldDraft;
+typedef struct FieldDraft { const char *kind; Str value,
+    sealed; int64_t changed; bool indexed; uint8_t blind[16]; } FieldDraft;
 Status people_field_seal(Cx *, const Keys *, int64_t id, FieldDraft *) MUST_USE;
 Status people_field_put(Cx *, int64_t id, const FieldDraft *) MUST_USE;
 
