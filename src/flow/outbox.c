@@ -83,7 +83,10 @@ static Status entries_of(Cx *cx, const Keys *keys, int source, int64_t id, int64
     *ret_n = n;
     return ST_OK;
 }
-typedef struct Step { Entry entries[STEP_ROWS * ENTRIES_A_ROW]; size_t n; int64_t rows[STEP_ROWS]; size_t n_rows; } Step;
+typedef struct Step {
+    Entry entries[STEP_ROWS * ENTRIES_A_ROW]; size_t n;
+    int64_t rows[STEP_ROWS]; size_t n_rows;
+} Step;
 static Status read_rows(Cx *cx, const Keys *keys, int source, Step *s)
 {
     AUTO_ROWS r = NULL;

@@ -7,7 +7,13 @@
 #include <strings.h>
 
 enum { STEP_CALLS = 64, STEP_ENTRIES = 20000, TRAITS_MAX = 16 };
-typedef struct Call { Hash128 actor; int64_t time; Str sealed; PersonDraft person; FieldDraft fields[TRAITS_MAX]; size_t n; } Call;
+typedef struct Call {
+    Hash128 actor;
+    int64_t time;
+    Str sealed;
+    PersonDraft person;
+    FieldDraft fields[TRAITS_MAX]; size_t n;
+} Call;
 typedef struct Step { Cx *cx; const Keys *keys; Call calls[STEP_CALLS]; size_t n; int64_t seen, from, next; } Step;
 
 static Status collect(Cx *cx, void *arg, int64_t pos, const Entry *e)

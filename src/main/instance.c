@@ -71,7 +71,8 @@ static void tell_once(const Cx *cx, const Instance *in)
     bool zh = c->lang ? strcmp(c->lang, "zh") == 0 : cx->lang == LANG_ZH;
     FILE *to = c->n_words && strcmp(c->words[0], "serve") == 0 ? stdout : stderr;
     fprintf(to, zh ? "liuke 首次启动\n  管理令牌 %.*s（只显示这一次，用它登录控制台）\n"
-                   : "liuke starts for the first time\n  admin token %.*s (shown only this once; signs you in to the console)\n",
+                   : "liuke starts for the first time\n"
+                     "  admin token %.*s (shown only this once; signs you in to the console)\n",
         (int)in->admin_token.n, in->admin_token.p);
     if (in->recovery.n)
         fprintf(to, zh ? "  恢复码   %.*s（请抄下来另存：密钥文件 %s 丢失后只能靠它）\n"

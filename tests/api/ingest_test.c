@@ -195,7 +195,8 @@ static Seen look(World *w)
 API(personal_traits_leave_the_event_and_addresses_leave_texts)
 {
     call(w, .method = "POST", .path = "/v1/identify", .key = w->sk.p, .body =
-         "{\"userId\":\"u1\",\"anonymousId\":\"a1\",\"traits\":{\"email\":\"li@example.cn\",\"phone\":\"13800138000\",\"name\":\"李雷\",\"plan\":\"pro\",\"age\":7}}");
+         "{\"userId\":\"u1\",\"anonymousId\":\"a1\",\"traits\":{\"email\":\"li@example.cn\",\"phone\":\"13800138000\","
+         "\"name\":\"李雷\",\"plan\":\"pro\",\"age\":7}}");
     expect(w, 200, "success");
     call(w, .method = "POST", .path = "/v1/page", .key = w->pk.p, .body =
          "{\"anonymousId\":\"a1\",\"properties\":{\"url\":\"https://x.cn/?m=li%40example.cn\",\"q\":\"打 "
@@ -232,7 +233,8 @@ API(the_address_is_sealed_once_a_request_beside_its_first_event)
     Cx *cx = w->cx;
     batch(w, "{\"batch\":[{\"type\":\"track\",\"event\":\"A\",\"userId\":\"u\",\"context\":{\"ip\":\"0.0.0.0\"}},"
              "{\"type\":\"track\",\"userId\":\"u\"},"
-             "{\"type\":\"track\",\"event\":\"B\",\"userId\":\"u\"},{\"type\":\"track\",\"event\":\"C\",\"userId\":\"u\"}]}");
+             "{\"type\":\"track\",\"event\":\"B\",\"userId\":\"u\"},"
+             "{\"type\":\"track\",\"event\":\"C\",\"userId\":\"u\"}]}");
     batch(w, good);
     ok(events_read(cx, w->app.events, 0, sealed_ones, &s, &next));
     assert_int_equal(s.events, 4);
@@ -260,8 +262,10 @@ API(without_consent_nothing_is_kept_where_a_source_asks_first)
     Str key = arena_str(w->cx->arena, json_str_of(json_get(world_node(w, NULL), S("public_key"))));
     static const char *const bodies[] = {
         "{\"event\":\"E\",\"anonymousId\":\"a\"}",
-        "{\"event\":\"E\",\"anonymousId\":\"a\",\"context\":{\"consent\":{\"categoryPreferences\":{\"analytics\":false}}}}",
-        "{\"event\":\"E\",\"anonymousId\":\"a\",\"context\":{\"consent\":{\"categoryPreferences\":{\"analytics\":true}}}}",
+        "{\"event\":\"E\",\"anonymousId\":\"a\",\"context\":"
+            "{\"consent\":{\"categoryPreferences\":{\"analytics\":false}}}}",
+        "{\"event\":\"E\",\"anonymousId\":\"a\",\"context\":"
+            "{\"consent\":{\"categoryPreferences\":{\"analytics\":true}}}}",
     };
     for (size_t i = 0; i < COUNT(bodies); i++) {
         call(w, .method = "POST", .path = "/v1/track", .key = key.p, .body = bodies[i]);
@@ -289,7 +293,8 @@ API(a_trusted_identify_makes_a_record_with_sealed_traits_and_a_public_one_does_n
     call(w, .method = "POST", .path = "/api/1/people/find", .staff = true, .body = "{\"email\":\"forged@example.cn\"}");
     expect(w, 200, "\"items\":[]");
     static const char *const told[] = {
-        "{\"userId\":\"u1\",\"traits\":{\"email\":\"Li@Example.cn\",\"name\":\"李雷\"},\"timestamp\":\"2023-11-14T20:00:00Z\"}",
+        "{\"userId\":\"u1\",\"traits\":{\"email\":\"Li@Example.cn\",\"name\":\"李雷\"},"
+            "\"timestamp\":\"2023-11-14T20:00:00Z\"}",
         "{\"userId\":\"u1\",\"traits\":{\"email\":\"old@example.cn\"},\"timestamp\":\"2023-11-14T10:00:00Z\"}",
         "{\"userId\":\"u2\",\"traits\":{\"email\":\"li@example.cn\"}}" };
     for (size_t i = 0; i < COUNT(told); i++) {
@@ -316,7 +321,8 @@ API(past_a_sources_limit_of_names_only_events_with_a_new_one_are_refused)
         Buf b = buf_new(w->cx->arena, 1 << 20);
         buf_addz(&b, "{\"batch\":[");
         for (int i = 0; i < SOURCE_EVENT_NAMES / 4; i++) {
-            buf_addz(&b, i ? ",{\"type\":\"track\",\"userId\":\"u\",\"event\":\"E" : "{\"type\":\"track\",\"userId\":\"u\",\"event\":\"E");
+            if (i) buf_addc(&b, ',');
+            buf_addz(&b, "{\"type\":\"track\",\"userId\":\"u\",\"event\":\"E");
             buf_i64(&b, k * 1000 + i);
             buf_addz(&b, "\"}");
         }
@@ -324,7 +330,8 @@ API(past_a_sources_limit_of_names_only_events_with_a_new_one_are_refused)
         call(w, .method = "POST", .path = "/v1/batch", .raw = buf_str(&b), .key = w->pk.p);
         expect(w, 200, "{\"success\":true}");
     }
-    batch(w, "{\"batch\":[{\"type\":\"track\",\"userId\":\"u\",\"event\":\"E1\"},{\"type\":\"track\",\"userId\":\"u\",\"event\":\"One More\"},"
+    batch(w, "{\"batch\":[{\"type\":\"track\",\"userId\":\"u\",\"event\":\"E1\"},"
+             "{\"type\":\"track\",\"userId\":\"u\",\"event\":\"One More\"},"
              "{\"type\":\"track\",\"userId\":\"u\",\"event\":\"E2\"}]}");
     expect(w, 200, "\"rejected\":[{\"index\":1,\"messageId\":\"\",\"code\":\"event_names\"");
     assert_int_equal(world_events(w), SOURCE_EVENT_NAMES + 2);

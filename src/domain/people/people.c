@@ -115,9 +115,11 @@ Status people_field_put(Cx *cx, int64_t id, const FieldDraft *f)
 {
     Bind blind;
     TRY(index_of(cx, id, f, &blind));
-    return db_run(cx, SQL("INSERT INTO person_field(person, kind, sealed, blind, proven, changed) VALUES ($1, $2, $3, $4, 0, $5)"
+    return db_run(cx, SQL("INSERT INTO person_field(person, kind, sealed, blind, proven, changed)"
+                          " VALUES ($1, $2, $3, $4, 0, $5)"
                           " ON CONFLICT (person, kind) DO UPDATE SET sealed = excluded.sealed, blind = excluded.blind,"
-                          " changed = excluded.changed WHERE person_field.proven = 0 AND person_field.changed <= excluded.changed"),
+                          " changed = excluded.changed"
+                          " WHERE person_field.proven = 0 AND person_field.changed <= excluded.changed"),
                   BINDS(b_i64(id), b_str(str_z(f->kind)), b_bytes(f->sealed), blind, b_i64(f->changed)));
 }
 Status people_by_actor(Cx *cx, Hash128 actor, int64_t *ret)
