@@ -50,6 +50,7 @@ TEST(an_arena_stops_at_its_cap_and_starts_again_after_a_reset)
         while (arena_get(a, 100)) got += 112;
         assert_in_range(got, 16000, 20000);
         assert_int_equal(arena_used(a), got);
+        assert_int_equal(arena_failures(a), 1);
     }
     arena_free(a);
     (void)cx;

@@ -1,5 +1,5 @@
-// kill -9 and SIGTERM under load, against the real binary: what was acknowledged is there once, whatever happened; what was
-// not may be sent again. LIUKE_LONG=1: 50 rounds.
+// kill -9 and SIGTERM under load, against the real binary: what was acknowledged is there once, whatever happened;
+// what was not may be sent again. LIUKE_LONG=1: 50 rounds.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
@@ -15,7 +15,7 @@ const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 let seed = Number(process.env.LIUKE_SEED ?? Date.now() % 2147483647) || 1;
 function random(below) {
   seed = (seed * 48271) % 2147483647;
-  return seed % below;
+  return seed % Math.floor(below);
 }
 
 // One request on a keep-alive connection of its own; true: acknowledged.
@@ -23,8 +23,9 @@ function post(server, agent, key, path, body) {
   const { port } = new URL(server.url);
   return new Promise((done) => {
     const text = JSON.stringify(body);
-    const rq = http.request({ agent, host: "127.0.0.1", port, path, method: "POST", headers: { "Content-Type": "application/json",
-      "Content-Length": Buffer.byteLength(text), Authorization: "Basic " + Buffer.from(key + ":").toString("base64") } }, (rs) => {
+    const headers = { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(text),
+      Authorization: "Basic " + Buffer.from(key + ":").toString("base64") };
+    const rq = http.request({ agent, host: "127.0.0.1", port, path, method: "POST", headers }, (rs) => {
       let got = "";
       rs.setEncoding("utf8").on("data", (d) => { got += d; });
       // Acknowledged is a whole reply that refuses none of it.
@@ -36,7 +37,8 @@ function post(server, agent, key, path, body) {
     rq.end(text);
   });
 }
-const event = (id, who) => ({ type: "track", event: "Load", anonymousId: who, messageId: id, properties: { id, ...(who === "a0" && { pad: PAD }) } });
+const event = (id, who) => ({ type: "track", event: "Load", anonymousId: who, messageId: id,
+  properties: { id, ...(who === "a0" && { pad: PAD }) } });
 
 class Load {
   constructor(key) { this.key = key; this.acked = new Set(); this.open = new Set(); this.next = 0; }
@@ -46,7 +48,8 @@ class Load {
     for (let i = 0; !stopped(); i++) {
       const n = i % 3 ? 1 : 1 + random(40), ids = Array.from({ length: n }, () => `e${this.next++}`);
       for (const id of ids) this.open.add(id);
-      const one = n === 1 && i % 2, body = one ? event(ids[0], "a" + c) : { batch: ids.map((id) => event(id, "a" + c)) };
+      const one = n === 1 && i % 2, events = ids.map((id) => event(id, "a" + c));
+      const body = one ? events[0] : { batch: events };
       if (await post(server, agent, this.key, one ? "/v1/track" : "/v1/batch", body)) this.mark(ids);
       else if (stopped()) break;
       else await sleep(1);
@@ -67,10 +70,11 @@ class Load {
   // All that nobody acknowledged, and some that somebody did.
   async resend(server) {
     const agent = new http.Agent({ keepAlive: true, maxSockets: 1 }), acked = [...this.acked];
-    const again = [...this.open, ...Array.from({ length: Math.min(60, acked.length) }, () => acked[random(acked.length)])];
+    const some = Array.from({ length: Math.min(60, acked.length) }, () => acked[random(acked.length)]);
+    const again = [...this.open, ...some];
     for (let i = 0; i < again.length; i += 50) {
-      const ids = again.slice(i, i + 50);
-      assert.ok(await post(server, agent, this.key, "/v1/batch", { batch: ids.map((id) => event(id, "again")) }), "a restarted server takes events");
+      const ids = again.slice(i, i + 50), batch = ids.map((id) => event(id, "again"));
+      assert.ok(await post(server, agent, this.key, "/v1/batch", { batch }), "a restarted server takes events");
       this.mark(ids);
     }
     agent.destroy();
@@ -78,7 +82,8 @@ class Load {
 }
 // How often each id is in the store; read as a stream, for it may be large.
 async function counted(dir, name, of) {
-  const child = spawn(BIN, ["export", "--data", join(dir, "data")], { stdio: ["ignore", "pipe", "pipe"] }), seen = new Map();
+  const child = spawn(BIN, ["export", "--data", join(dir, "data")], { stdio: ["ignore", "pipe", "pipe"] });
+  const seen = new Map();
   let why = "";
   child.stderr.on("data", (d) => { why += d; });
   const ended = new Promise((done) => child.on("exit", done));
@@ -147,26 +152,30 @@ test("SIGTERM under load: what was acknowledged is there, and the end is clean",
 });
 
 test("the server is killed in the middle of an import, and the same command goes on: each row once", async (t) => {
-  const ROWS = process.env.LIUKE_LONG ? 200000 : 60000, dir = folder();
-  t.after(() => drop(dir));
+  const ROWS = process.env.LIUKE_LONG ? 600000 : 200000, dir = folder(), other = folder();
+  t.after(() => { drop(dir); drop(other); });
+  const day = (i) => String(1 + (i % 28)).padStart(2, "0");
   let text = "when,what,who,row\n";
-  for (let i = 0; i < ROWS; i++) text += `2024-01-${String(1 + (i % 28)).padStart(2, "0")},Read,u${i % 997},${i}\n`;
+  for (let i = 0; i < ROWS; i++) text += `2024-01-${day(i)},Read,u${i % 997},${i}\n`;
   writeFileSync(join(dir, "rows.csv"), text);
-  const words = ["import", join(dir, "rows.csv"), "--map", "time=when,event=what,user=who", "--data", join(dir, "data")];
+  const words = ["import", join(dir, "rows.csv"), "--map", "time=when,event=what,user=who"];
+  const began = Date.now();                                // how long it takes here and now, to be cut short well
+  assert.equal(run(other, ...words).code, 0);
+  const all = Date.now() - began;
   addSource(dir);
   let killed = 0;
   for (let round = 0; round < 6; round++) {
     const server = await serve(dir);
-    const child = spawn(BIN, words, { cwd: dir, stdio: "ignore" });
+    const child = spawn(BIN, [...words, "--data", join(dir, "data")], { cwd: dir, stdio: "ignore" });
     const ended = new Promise((done) => child.on("exit", (code, signal) => done(code ?? signal)));
-    await sleep(10 + random(250));
+    await sleep(all / 20 + random(1 + all / 4));
     (round % 2 ? child : server.child).kill("SIGKILL");
     killed += (await ended) !== 0;
     server.child.kill("SIGKILL");
     await server.ended;
   }
   assert.ok(killed > 0, "no import was cut short");
-  const last = run(dir, ...words.slice(0, -2));
+  const last = run(dir, ...words);
   assert.equal(last.code, 0, last.err);
   const seen = await counted(dir, "Read", (e) => e.props.row);
   assert.equal(seen.size, ROWS);
