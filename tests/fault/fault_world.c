@@ -93,7 +93,11 @@ static Status add_tx(Cx *cx, void *arg)
     Adding *a = arg;
     return source_add(cx, &a->draft, &a->source);
 }
-static void remove_model(void) { test_remove(model); }
+static void remove_folders(void)
+{
+    test_remove(model);
+    if (folder[0]) test_remove(folder);
+}
 static void make_model(void)
 {
     char db[120], key[120];
@@ -104,7 +108,7 @@ static void make_model(void)
         .consent_reason = S("tests") } };
 
     new_folder(model);
-    atexit(remove_model);
+    atexit(remove_folders);
     path_in(db, model, "records.db");
     path_in(key, model, "liuke.key");
     ok(crypto_start(cx));
@@ -119,7 +123,7 @@ static void make_model(void)
     records_close(cx->records);
     arena_free(c.arena);
 }
-/* What a failed test left open goes with the process; its folder goes here. */
+/* What a failed test left open goes with the process; its folder goes here, or at the end. */
 void fault_world_open(World *w)
 {
     if (!model[0]) make_model();
