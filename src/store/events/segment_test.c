@@ -240,6 +240,16 @@ static void odd_props(int i, Prop p[2])
     p[0] = i % 5 ? note : plan;
     p[1] = i % 5 ? plan : note;
 }
+static void has_odd_props(const Event *e, int i)
+{
+    Prop want[2];
+    odd_props(i, want);
+    assert_int_equal(e->n_props, 2);
+    for (int j = 0; j < 2; j++) {
+        int w = str_eq(e->props[j].name, want[0].name) ? 0 : 1;
+        assert_true(str_eq(e->props[j].name, want[w].name) && str_eq(e->props[j].s, want[w].s));
+    }
+}
 TEST(long_and_repeated_texts_in_any_order_read_back_across_blocks)
 {
     enum { N = 40000, CHUNK = 1000, LOOK = 2000 };
@@ -262,14 +272,7 @@ TEST(long_and_repeated_texts_in_any_order_read_back_across_blocks)
     for (int end = N; end > 0; end -= LOOK) {
         ok(person_timeline(cx, r.s, rig_key(1), INT64_C(1704067200000) + end, LOOK, &line, &n));
         assert_int_equal(n, LOOK);
-        for (int k = 0; k < LOOK; k++) {
-            Prop want[2];
-            odd_props(end - 1 - k, want);
-            assert_int_equal(line[k].n_props, 2);
-            for (int j = 0; j < 2; j++)
-                for (int w = 0; w < 2; w++)
-                    if (str_eq(line[k].props[j].name, want[w].name)) assert_true(str_eq(line[k].props[j].s, want[w].s));
-        }
+        for (int k = 0; k < LOOK; k++) has_odd_props(&line[k], end - 1 - k);
         arena_reset(cx->arena);
     }
     rig_done(&r);
