@@ -68,7 +68,8 @@ static Str machine_zone(Cx *cx)
 static void tell_once(const Cx *cx, const Instance *in)
 {
     const Config *c = in->config;
-    bool zh = c->lang ? strcmp(c->lang, "zh") == 0 : cx->lang == LANG_ZH;
+    bool china = c->zone && strcmp(c->zone, "Asia/Shanghai") == 0;       /* as the greeting decides it */
+    bool zh = c->lang ? strcmp(c->lang, "zh") == 0 : china || cx->lang == LANG_ZH;
     FILE *to = c->n_words && strcmp(c->words[0], "serve") == 0 ? stdout : stderr;
     fprintf(to, zh ? "liuke 首次启动\n  管理令牌 %.*s（只显示这一次，用它登录控制台）\n"
                    : "liuke starts for the first time\n"

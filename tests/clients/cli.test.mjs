@@ -126,9 +126,10 @@ test("kill -9 in the middle of an import, then the same command: each row once",
   file(d, "big.csv", HEAD + rows(0, n));
   for (let i = 0; i < 3; i++) {
     const child = spawn(BIN, ["import", "big.csv", ...MAP, "--data", join(d, "data")], { cwd: d });
+    const ended = new Promise((done) => child.on("exit", done)); // before the wait: it may be done first
     await new Promise((done) => setTimeout(done, 60 + 50 * i));
     child.kill("SIGKILL");
-    await new Promise((done) => child.on("exit", done));
+    await ended;
   }
   assert.equal(run(d, "import", "big.csv", ...MAP).code, 0);
   const seen = exported(d).map((e) => e.props.n);
