@@ -53,25 +53,43 @@ static Status finish(Cx *cx, Events *e, const Manifest *m)
     pthread_mutex_unlock(&e->lock);
     return ST_OK;
 }
+static void pending_done(Events *e)
+{
+    mem_free(e->pending.segments);
+    mem_free(e->pending.marks);
+    e->has_pending = false;
+}
 static Status finish_pending(Cx *cx, Events *e)
 {
     if (!e->has_pending) return ST_OK;
     TRY(finish(cx, e, &e->pending));
-    mem_free(e->pending.segments);
-    e->has_pending = false;
+    pending_done(e);
     return ST_OK;
 }
 static Status finish_new(Cx *cx, Events *e, const Manifest *next)
 {
     e->pending = *next;
     e->pending.segments = mem_get(next->n * sizeof *next->segments);
-    if (!e->pending.segments) {
+    e->pending.marks = mem_get((next->n_marks + 1) * sizeof *next->marks);
+    if (!e->pending.segments || !e->pending.marks) {
+        pending_done(e);
         state_abandon(cx, e->state);
         return fail(cx, ST_NO_MEM, "manifest of %zu segments", next->n);
     }
     if (next->n) memcpy(e->pending.segments, next->segments, next->n * sizeof *next->segments);
+    if (next->n_marks) memcpy(e->pending.marks, next->marks, next->n_marks * sizeof *next->marks);
     e->has_pending = true;
     return finish_pending(cx, e);
+}
+Status events_change(Cx *cx, Events *e, Status (*make)(Cx *, State *, void *, Manifest *), void *arg)
+{
+    Manifest next;
+    pthread_mutex_lock(&e->flushing);
+    Status st = finish_pending(cx, e);
+    if (st == ST_OK) st = make(cx, e->state, arg, &next);
+    if (st == ST_OK) st = finish_new(cx, e, &next);
+    pthread_mutex_unlock(&e->flushing);
+    return st;
 }
 static Status step(Cx *cx, Events *e, Status (*make)(Cx *, State *, Manifest *))
 {
@@ -240,7 +258,7 @@ void events_close(Events *e)
     if (e->has_worker) pthread_join(e->worker, NULL);
     wal_close(e->wal);
     if (e->state) state_close(e->state);
-    if (e->has_pending) mem_free(e->pending.segments);
+    if (e->has_pending) pending_done(e);
     pthread_mutex_destroy(&e->flushing);
     pthread_mutex_destroy(&e->lock);
     pthread_cond_destroy(&e->kick);

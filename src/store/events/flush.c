@@ -107,7 +107,7 @@ static Status write_months(Cx *cx, State *s, const Row *rows, SegmentSet *set)
     for (size_t i = 0, end; st == ST_OK && i < t->n; i = end) {
         Segment *seg;
         end = month_end(rows, t->n, i);
-        SegmentPlan plan = { .id = s->change.next_id++, .log_pos = t->start, .month = rows[i].month,
+        SegmentPlan plan = { .id = s->next_id++, .log_pos = t->start, .month = rows[i].month,
             .moves = t->people->moves };
         st = write_month(cx, s, &plan, &scratch, rows + i, end - i, &seg);
         if (st == ST_OK) state_set_add(set, seg);
@@ -120,7 +120,7 @@ static Status write_map(Cx *cx, State *s)
     char name[32];
     Str map = buf_str(&s->old->map);
     if (map.n == 0) return ST_OK;
-    s->change.map_id = s->change.next_id++;
+    s->change.map_id = s->next_id++;
     snprintf(name, sizeof name, "map-%lld", (long long)s->change.map_id);
     return fs_replace(cx, s->fs, s->dir, name, map);
 }
@@ -145,7 +145,7 @@ Status state_flush(Cx *cx, State *s, Manifest *ret)
     Row *rows;
     TRY(take_tail(cx, s));
     TRY(sorted_rows(cx, s->old, &rows));
-    s->change = (Change){ .kind = CHANGE_FLUSH, .next_id = s->next_id, .map_id = s->map_id };
+    s->change = (Change){ .kind = CHANGE_FLUSH, .map_id = s->map_id };
     Status st = write_all(cx, s, rows);
     mem_free(rows);
     if (st == ST_OK) st = state_manifest(cx, s, s->change.set, ret);
@@ -154,8 +154,9 @@ Status state_flush(Cx *cx, State *s, Manifest *ret)
         return st;
     }
     ret->flushed = s->old->end;
-    ret->actors = s->old->actors;
-    ret->next_id = s->change.next_id;
+    /* an import may have brought more */
+    uint32_t counted = actors_counted(s->actors);
+    ret->actors = s->old->actors > counted ? s->old->actors : counted;
     ret->map_id = s->change.map_id;
     return ST_OK;
 }
@@ -183,14 +184,23 @@ static void commit_flush(Cx *cx, State *s)
     s->old = NULL;
     tail_done(old);
 }
+/* Room was made for it when the batch was written. */
+static void commit_mark(State *s)
+{
+    size_t i = 0;
+    while (i < s->n_marks && s->marks[i].import != s->change.mark.import) i++;
+    s->marks[i] = s->change.mark;
+    s->n_marks += i == s->n_marks;
+    actors_commit(s->actors, s->change.actors);
+}
 void state_commit(Cx *cx, State *s, const Manifest *m)
 {
     (void)m;
     pthread_mutex_lock(&s->lock);
     SegmentSet *before = s->set;
     s->set = s->change.set;
-    s->next_id = s->change.next_id;
     if (s->change.kind == CHANGE_FLUSH) commit_flush(cx, s);
+    if (s->change.has_mark) commit_mark(s);
     for (size_t i = 0; i < s->change.n_gone; i++) {
         s->change.gone[i]->obsolete = true;
         segment_done(cx, s->change.gone[i]);
@@ -207,7 +217,6 @@ void state_abandon(Cx *cx, State *s)
 {
     if (s->change.kind == CHANGE_NONE) return;
     pthread_mutex_lock(&s->lock);
-    s->next_id = s->change.next_id;
     state_set_done(cx, s->change.set);
     for (size_t i = 0; i < s->change.n_gone; i++) segment_done(cx, s->change.gone[i]);
     mem_free(s->change.gone);

@@ -12,12 +12,15 @@ typedef struct ManifestSegment {
     int64_t  events, bytes, first, last;   /* first, last: event time */
     uint64_t check;              /* XXH3 of the file's header, to tell a foreign file */
 } ManifestSegment;
+/* How far an import has come whose rows go straight into segments: they count together with this. */
+typedef struct ManifestMark { int64_t import, done, line, kept, rejected; } ManifestMark;
 typedef struct Manifest {
     int64_t flushed;             /* log position: everything before it is in the segments */
     int64_t next_id;
     int64_t actors;              /* length in actors of the actor file that counts */
     int64_t map_id;              /* number of the map file (joins, flags) that goes with it; 0: none yet */
     ManifestSegment *segments; size_t n;
+    ManifestMark *marks; size_t n_marks;
 } Manifest;
 Status manifest_read(Cx *, Fs, const char *dir, Manifest *ret) MUST_USE;      /* no file: an empty one */
 Status manifest_write(Cx *, Fs, const char *dir, const Manifest *) MUST_USE;

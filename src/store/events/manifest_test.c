@@ -7,7 +7,8 @@ TEST(a_manifest_comes_back_whole_or_is_called_damaged)
 {
     ManifestSegment rows[3] = { { 1, 24000, 0, 10, 20, -5, INT64_MAX, 7 }, { 2, -1, 1, 0, 0, 0, 0, UINT64_MAX },
         { 3, 1, 1, 1, 1, 1, 1, 1 } };
-    Manifest m = { .flushed = 1 << 30, .next_id = 4, .actors = 99, .map_id = 5, .segments = rows, .n = 3 }, got;
+    Manifest m = { .flushed = 1 << 30, .next_id = 4, .actors = 99, .map_id = 5, .segments = rows, .n = 3,
+        .marks = (ManifestMark[]){ { 7, 1 << 20, 300, 298, 2 }, { 8, 1, 1, 1, 0 } }, .n_marks = 2 }, got;
     const char *dir = test_dir(), *path;
     Fs fs = fs_posix();
     Str text;
@@ -26,6 +27,8 @@ TEST(a_manifest_comes_back_whole_or_is_called_damaged)
         assert_true(a->id == b->id && a->month == b->month && a->level == b->level && a->events == b->events);
         assert_true(a->bytes == b->bytes && a->first == b->first && a->last == b->last && a->check == b->check);
     }
+    assert_int_equal(got.n_marks, 2);
+    assert_memory_equal(got.marks, m.marks, 2 * sizeof *m.marks);
     ok(fs_path(cx, dir, "manifest", "", &path));
     ok(fs_read_all(cx, fs, path, 1 << 20, &text));
     char *copy = arena_raw(cx->arena, text.n);

@@ -54,7 +54,7 @@ static Status inputs(Cx *cx, State *s, Snapshot *all, size_t *ret_first, size_t 
 }
 static Status write_merged(Cx *cx, State *s, const Snapshot *in, Segment **ret)
 {
-    SegmentPlan plan = { .id = s->change.next_id++, .log_pos = in->set->segs[0]->log_pos,
+    SegmentPlan plan = { .id = s->next_id++, .log_pos = in->set->segs[0]->log_pos,
         .month = in->set->segs[0]->info.month,
         .level = 1, .moves = in->people->moves };
     SegmentWriter *w;
@@ -97,7 +97,7 @@ Status state_merge(Cx *cx, State *s, Manifest *ret)
     Segment *merged;
     if (s->change.kind != CHANGE_NONE) return fail(cx, ST_BUG, "merge: a change is under way");
     TRY(inputs(cx, s, &all, &first, &n, &in));
-    s->change = (Change){ .kind = CHANGE_MERGE, .next_id = s->next_id, .map_id = s->map_id };
+    s->change = (Change){ .kind = CHANGE_MERGE, .map_id = s->map_id };
     Status st = write_merged(cx, s, &in, &merged);
     if (st == ST_OK) st = next_set(cx, s, &all, first, n, merged);
     if (st == ST_OK) st = s->fs.ops->sync_dir(cx, s->fs.self, s->dir);
@@ -108,6 +108,5 @@ Status state_merge(Cx *cx, State *s, Manifest *ret)
         state_abandon(cx, s);
         return st;
     }
-    ret->next_id = s->change.next_id;
     return ST_OK;
 }

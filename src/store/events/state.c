@@ -35,8 +35,12 @@ Status state_manifest(Cx *cx, const State *s, const SegmentSet *set, Manifest *r
     *ret = (Manifest){ .flushed = s->flushed, .next_id = s->next_id, .map_id = s->map_id,
         .actors = actors_counted(s->actors), .n = set->n };
     ret->segments = ARENA_MANY(cx->arena, ManifestSegment, set->n);
-    if (!ret->segments) return fail(cx, ST_NO_MEM, "manifest: %zu segments", set->n);
+    ret->marks = ARENA_MANY(cx->arena, ManifestMark, s->n_marks + 1);
+    if (!ret->segments || !ret->marks) return fail(cx, ST_NO_MEM, "manifest: %zu segments", set->n);
     for (size_t i = 0; i < set->n; i++) ret->segments[i] = set->segs[i]->info;
+    for (size_t i = 0; i < s->n_marks; i++)
+        if (!s->change.has_mark || s->marks[i].import != s->change.mark.import) ret->marks[ret->n_marks++] = s->marks[i];
+    if (s->change.has_mark) ret->marks[ret->n_marks++] = s->change.mark;
     return ST_OK;
 }
 
@@ -137,9 +141,12 @@ Status state_open(Cx *cx, const EventsConfig *c, const Manifest *m, State **ret)
     s->flushed = m->flushed;
     s->next_id = m->next_id > 0 ? m->next_id : 1;
     s->map_id = m->map_id;
+    s->n_marks = m->n_marks;
+    s->marks = mem_get((m->n_marks + 1) * sizeof *s->marks);
+    if (s->marks && m->n_marks) memcpy(s->marks, m->marks, m->n_marks * sizeof *s->marks);
     s->dir = heap_text(c->dir);
     s->zone = c->zone ? heap_text(c->zone) : NULL;
-    Status st = s->dir && (s->zone || !c->zone) ? open_parts(cx, s, m) : fail(cx, ST_NO_MEM, "state: names");
+    Status st = s->dir && s->marks && (s->zone || !c->zone) ? open_parts(cx, s, m) : fail(cx, ST_NO_MEM, "state: names");
     if (st != ST_OK) state_close(s);
     else *ret = s;
     return st;
@@ -167,6 +174,7 @@ void state_close(State *s)
     actors_close(s->actors);
     names_free(s->limits);
     dict_done(&s->names);
+    mem_free(s->marks);
     mem_free(s->dir);
     mem_free(s->zone);
     pthread_mutex_destroy(&s->queue);

@@ -10,20 +10,24 @@
 /* Years 1 to 9999: outside no segment could hold an event. */
 #define STATE_TIME_MIN (-INT64_C(62135596800000))
 #define STATE_TIME_MAX INT64_C(253402300799999)
-enum { CHANGE_NONE, CHANGE_FLUSH, CHANGE_MERGE };
+enum { CHANGE_NONE, CHANGE_FLUSH, CHANGE_MERGE, CHANGE_BULK };
 /* What a flush or merge has written and nobody uses yet. */
 typedef struct Change {
     int         kind;
     SegmentSet *set;             /* the next one, every segment referenced */
     Segment   **gone;            /* merged away, heap */
     size_t      n_gone;
-    int64_t     next_id, map_id;
+    int64_t     map_id;
+    bool        has_mark;        /* a batch of an import: */
+    ManifestMark mark;
+    uint32_t    actors;
 } Change;
 struct State {
     Fs     fs;
     char  *dir, *zone;           /* zone: the product's; NULL: UTC */
     size_t tail_max;             /* refuse room past it */
     _Atomic size_t bytes;        /* of chunks waiting and tails not flushed */
+    _Atomic int64_t next_id;     /* of files: taken by whoever writes one, never given back */
 
     pthread_mutex_t queue;       /* what the log has handed over; never held for long */
     Chunk *waiting, **waiting_end, *spare;
@@ -37,7 +41,8 @@ struct State {
     PeopleView *view;            /* the latest asked for */
     Tail   *old, *cur;           /* old: being flushed, or to be again */
     SegmentSet *set;
-    int64_t flushed, next_id, map_id;
+    int64_t flushed, map_id;
+    ManifestMark *marks; size_t n_marks;
     uint64_t map_changes;        /* joins_changes() in the map file */
     int64_t damaged;             /* entries of the log that made no sense */
     Change  change;

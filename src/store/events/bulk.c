@@ -1,0 +1,274 @@
+#include "store/events/bulk_in.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include <string.h>
+
+enum { WRITER_ARENA = 64 << 20 };
+
+struct Bulk {
+    Events    *events;
+    State     *state;
+    BulkConfig config;
+    Dict       names, props;     /* dict_add() only with the lock: the writer reads them */
+    BulkBatch  batch[2];
+    int        filling;
+    pthread_mutex_t lock;        /* guards what follows */
+    pthread_cond_t  change;
+    pthread_t  writer;
+    bool       has_writer, end, busy;        /* busy: the other batch is being written */
+    Status     st;               /* of the batches since it was told last */
+    Why        why;
+    ManifestMark durable;
+};
+
+/* ---- a batch ---- */
+
+void bulk_batch_clear(BulkBatch *b)
+{
+    for (size_t i = 0; i < b->n_cols; i++) {
+        BulkCol *c = &b->cols[i];
+        dict_done(&c->texts);
+        c->used = false;
+        c->n = 0;
+        c->last = (Str){ 0 };
+    }
+    b->n = b->bytes = 0;
+}
+void bulk_batch_done(BulkBatch *b)
+{
+    bulk_batch_clear(b);
+    for (size_t i = 0; i < b->n_cols; i++) {
+        mem_free(b->cols[i].kind);
+        mem_free(b->cols[i].value);
+    }
+    mem_free(b->cols);
+    mem_free(b->time);
+    mem_free(b->actor);
+    mem_free(b->name);
+    *b = (BulkBatch){ 0 };
+}
+static bool grow(void *pp, size_t n, size_t size)
+{
+    void **p = pp, *bigger = mem_grow(*p, n * size);
+    if (bigger) *p = bigger;
+    return bigger != NULL;
+}
+static Status rows_room(Cx *cx, BulkBatch *b)
+{
+    size_t cap = b->cap ? b->cap * 2 : BULK_FIRST_ROWS;
+    if (b->n < b->cap) return ST_OK;
+    if (!grow(&b->time, cap, sizeof *b->time) || !grow(&b->actor, cap, sizeof *b->actor) ||
+        !grow(&b->name, cap, sizeof *b->name))
+        return fail(cx, ST_NO_MEM, "bulk: %zu rows", cap);
+    b->cap = cap;
+    return ST_OK;
+}
+/* Rows that had nothing to say are null. */
+static Status col_reach(Cx *cx, BulkCol *c, size_t n)
+{
+    if (n > c->cap) {
+        size_t cap = c->cap ? c->cap : BULK_FIRST_ROWS;
+        while (cap < n) cap *= 2;
+        if (!grow(&c->kind, cap, sizeof *c->kind) || !grow(&c->value, cap, sizeof *c->value))
+            return fail(cx, ST_NO_MEM, "bulk: %zu values", cap);
+        c->cap = cap;
+    }
+    if (n > c->n) memset(c->kind + c->n, PROP_NULL, n - c->n);
+    c->n = n;
+    return ST_OK;
+}
+static Status cols_reach(Cx *cx, BulkBatch *b, size_t n)
+{
+    if (n <= b->n_cols) return ST_OK;
+    if (!grow(&b->cols, n, sizeof *b->cols)) return fail(cx, ST_NO_MEM, "bulk: %zu properties", n);
+    memset(b->cols + b->n_cols, 0, (n - b->n_cols) * sizeof *b->cols);
+    b->n_cols = n;
+    return ST_OK;
+}
+
+/* ---- the writer ---- */
+
+/* The other batch, written or failed. The lock is held. */
+static void write_one(Bulk *b)
+{
+    BulkBatch *batch = &b->batch[!b->filling];
+    Cx cx = { .arena = arena_new(WRITER_ARENA), .now = clock_now() };
+    bool lost = b->st != ST_OK;              /* one before it failed: this one must not count without it */
+    pthread_mutex_unlock(&b->lock);
+    BulkWrite w = { .events = b->events, .state = b->state, .config = &b->config, .names = &b->names, .props = &b->props,
+        .lock = &b->lock };
+    Status st = lost ? ST_IO : cx.arena ? bulk_write(&cx, &w, batch) : fail(&cx, ST_NO_MEM, "bulk: a writer");
+    pthread_mutex_lock(&b->lock);
+    if (st == ST_OK) {
+        b->durable = batch->mark;
+    } else if (!lost) {
+        b->st = st;
+        b->why = cx.why;
+        b->why.n_params = 0;                 /* their texts go with the arena */
+    }
+    bulk_batch_clear(batch);
+    arena_free(cx.arena);
+    b->busy = false;
+    pthread_cond_broadcast(&b->change);
+}
+static void *write_all(void *arg)
+{
+    Bulk *b = arg;
+    pthread_mutex_lock(&b->lock);
+    for (;;) {
+        while (!b->busy && !b->end) pthread_cond_wait(&b->change, &b->lock);
+        if (!b->busy) break;
+        write_one(b);
+    }
+    pthread_mutex_unlock(&b->lock);
+    return NULL;
+}
+
+/* ---- the face ---- */
+
+static ManifestMark mark_of(State *s, int64_t import)
+{
+    ManifestMark ret = { .import = import };
+    pthread_mutex_lock(&s->lock);
+    for (size_t i = 0; i < s->n_marks; i++) if (s->marks[i].import == import) ret = s->marks[i];
+    pthread_mutex_unlock(&s->lock);
+    return ret;
+}
+Status bulk_open(Cx *cx, Events *e, const BulkConfig *c, Bulk **ret, ManifestMark *ret_mark)
+{
+    Bulk *b = mem_get(sizeof *b);
+    if (!b) return fail(cx, ST_NO_MEM, "bulk");
+    *b = (Bulk){ .events = e, .state = events_state(e), .config = *c };
+    b->durable = *ret_mark = mark_of(b->state, c->import);
+    pthread_mutex_init(&b->lock, NULL);
+    pthread_cond_init(&b->change, NULL);
+    b->has_writer = pthread_create(&b->writer, NULL, write_all, b) == 0;
+    if (!b->has_writer) {
+        bulk_close(b);
+        return fail(cx, ST_NO_MEM, "bulk: a thread");
+    }
+    *ret = b;
+    return ST_OK;
+}
+void bulk_close(Bulk *b)
+{
+    if (!b) return;
+    pthread_mutex_lock(&b->lock);
+    b->end = true;
+    pthread_cond_broadcast(&b->change);
+    pthread_mutex_unlock(&b->lock);
+    if (b->has_writer) pthread_join(b->writer, NULL);
+    for (int i = 0; i < 2; i++) bulk_batch_done(&b->batch[i]);
+    dict_done(&b->names);
+    dict_done(&b->props);
+    pthread_cond_destroy(&b->change);
+    pthread_mutex_destroy(&b->lock);
+    mem_free(b);
+}
+/* A name new to this import counts against its source's limit as an event with it would. */
+static Status number_of(Cx *cx, Bulk *b, Dict *d, Str text, bool prop, uint32_t *ret)
+{
+    if (dict_find(d, text, ret)) return ST_OK;
+    Prop p = { .name = text };
+    Entry e = { .kind = ENTRY_EVENT, .event = { .source = b->config.source, .name = prop ? S("$import") : text,
+        .props = &p, .n_props = prop } };
+    TRY(state_names(cx, b->state, &e, 1));
+    pthread_mutex_lock(&b->lock);
+    Status st = dict_add(cx, d, text, ret);
+    pthread_mutex_unlock(&b->lock);
+    return st;
+}
+Status bulk_name(Cx *cx, Bulk *b, Str name, uint32_t *ret) { return number_of(cx, b, &b->names, name, false, ret); }
+Status bulk_prop(Cx *cx, Bulk *b, Str name, uint32_t *ret) { return number_of(cx, b, &b->props, name, true, ret); }
+Status bulk_actor(Cx *cx, Bulk *b, Hash128 key, uint32_t *ret)
+{
+    pthread_mutex_lock(&b->state->lock);
+    Status st = actors_number(cx, b->state->actors, key, ret);
+    pthread_mutex_unlock(&b->state->lock);
+    return st;
+}
+Status bulk_row(Cx *cx, Bulk *b, int64_t time, uint32_t actor, uint32_t name)
+{
+    BulkBatch *t = &b->batch[b->filling];
+    TRY(rows_room(cx, t));
+    t->time[t->n] = time;
+    t->actor[t->n] = actor;
+    t->name[t->n++] = name;
+    t->bytes += sizeof *t->time + 2 * sizeof *t->actor + 16;     /* and what sorting needs */
+    return ST_OK;
+}
+static Status cell(Cx *cx, Bulk *b, uint32_t prop, BulkCol **ret)
+{
+    BulkBatch *t = &b->batch[b->filling];
+    TRY(cols_reach(cx, t, (size_t)prop + 1));
+    BulkCol *c = &t->cols[prop];
+    size_t had = c->n;
+    TRY(col_reach(cx, c, t->n));
+    t->bytes += (c->n - had) * (sizeof *c->kind + sizeof *c->value);
+    c->used = true;
+    *ret = c;
+    return ST_OK;
+}
+Status bulk_value(Cx *cx, Bulk *b, uint32_t prop, uint8_t kind, uint64_t value)
+{
+    BulkCol *c;
+    TRY(cell(cx, b, prop, &c));
+    c->kind[c->n - 1] = kind;
+    c->value[c->n - 1] = value;
+    return ST_OK;
+}
+Status bulk_text(Cx *cx, Bulk *b, uint32_t prop, Str text)
+{
+    BulkCol *c;
+    TRY(cell(cx, b, prop, &c));
+    if (!c->last.p || !str_eq(c->last, text)) {
+        size_t had = c->texts.n;
+        TRY(dict_add(cx, &c->texts, text, &c->last_code));
+        c->last = c->texts.texts[c->last_code];
+        if (c->texts.n > had) b->batch[b->filling].bytes += text.n + 32;
+    }
+    c->kind[c->n - 1] = PROP_STR;
+    c->value[c->n - 1] = c->last_code;
+    return ST_OK;
+}
+size_t bulk_rows(const Bulk *b) { return b->batch[b->filling].n; }
+bool   bulk_full(const Bulk *b)
+{
+    const BulkBatch *t = &b->batch[b->filling];
+    return t->n >= BULK_ROWS || t->bytes >= BULK_BYTES;
+}
+void bulk_forget(Bulk *b) { bulk_batch_clear(&b->batch[b->filling]); }
+
+/* The lock is held. */
+static Status told(Cx *cx, Bulk *b, ManifestMark *ret_durable)
+{
+    while (b->busy) pthread_cond_wait(&b->change, &b->lock);
+    *ret_durable = b->durable;
+    Status st = b->st;
+    if (st != ST_OK) cx->why = b->why;
+    b->st = ST_OK;
+    return st;
+}
+Status bulk_commit(Cx *cx, Bulk *b, const ManifestMark *mark, ManifestMark *ret_durable)
+{
+    pthread_mutex_lock(&b->lock);
+    Status st = told(cx, b, ret_durable);
+    if (st == ST_OK) {
+        b->batch[b->filling].mark = *mark;
+        b->batch[b->filling].received = cx->now;
+        b->filling = !b->filling;
+        b->busy = true;
+        pthread_cond_broadcast(&b->change);
+    }
+    pthread_mutex_unlock(&b->lock);
+    if (st != ST_OK) bulk_forget(b);
+    return st;
+}
+Status bulk_wait(Cx *cx, Bulk *b, ManifestMark *ret_durable)
+{
+    pthread_mutex_lock(&b->lock);
+    Status st = told(cx, b, ret_durable);
+    pthread_mutex_unlock(&b->lock);
+    if (st != ST_OK) bulk_forget(b);
+    return st;
+}
