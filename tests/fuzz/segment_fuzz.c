@@ -62,6 +62,43 @@ static void check_order(const Segment *s, const Block *b)
         }
     }
 }
+/* What is read of a block without its events. */
+static void check_runs(Cx *cx, Segment *s, uint32_t index, Block *b)
+{
+    BlockRuns r;
+    const BlockInfo *info = &s->blocks[index];
+    if (segment_block_runs(cx, s, index, b, &r) != ST_OK) return;
+    FUZZ_CHECK(r.first[0] == 0 && r.first[r.n] == b->n && r.person_first[0] == 0 && r.person_first[b->n_people] == r.n);
+    for (uint32_t p = 0; p < b->n_people; p++)
+        for (uint32_t i = r.person_first[p]; i < r.person_first[p + 1]; i++) {
+            FUZZ_CHECK(r.first[i] < r.first[i + 1] && r.start[i] >= info->min && r.start[i] <= info->max);
+            FUZZ_CHECK(i == r.person_first[p] || r.start[i - 1] <= r.start[i]);
+        }
+    uint32_t from = b->n / 3, to = b->n - b->n / 4;
+    if (segment_block_times(cx, b, from, to) == ST_OK)
+        for (uint32_t i = from; i < to; i++) FUZZ_CHECK(b->time[i] >= info->min && b->time[i] <= info->max);
+    if (segment_block_names_of(cx, b, from, to) == ST_OK)
+        for (uint32_t i = from; i < to; i++) FUZZ_CHECK(b->name[i] < s->n_names);
+    if (segment_block_names8(cx, b, from, to) == ST_OK)
+        for (uint32_t i = from; i < to; i++) FUZZ_CHECK(b->name8[i] < s->n_names);
+}
+static void check_prop(Cx *cx, Block *b, uint32_t prop)
+{
+    BlockProp p = { 0 };
+    size_t sum = 0;
+    if (segment_block_codes(cx, b, prop, &p) == ST_OK && p.code)
+        for (uint32_t i = 0; i < b->n; i++)
+            if (p.code[i] != (uint32_t)SEGMENT_NO_CODE) look_at(segment_text(&p, p.code[i]), &sum);
+    if (segment_block_pieces(cx, b, prop, &p) == ST_OK) {
+        FUZZ_CHECK(p.first[0] == 0 && p.first[p.n_pieces] == b->n);
+        for (uint32_t i = 0; i < p.n_pieces; i++) {
+            FUZZ_CHECK(p.first[i] < p.first[i + 1] && p.kind[i] < PROP_LIST);
+            if (p.kind[i] == PROP_STR) look_at(segment_text(&p, p.value[i]), &sum);
+        }
+    }
+    segment_prop_done(&p);
+    FUZZ_CHECK(sum != SIZE_MAX);
+}
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const FsOps ops = { .open = mem_open, .close = mem_close, .map = mem_map, .unmap = mem_unmap };
@@ -73,9 +110,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ManifestSegment info = { .id = 1 };
     if (segment_open(&cx, (Fs){ .ops = &ops }, "x", &info, &s) != ST_OK) return 0;
     for (uint32_t i = 0; i < s->n_blocks && i < 20; i++) {
+        check_runs(&cx, s, i, &b);
         if (segment_block(&cx, s, i, &b) != ST_OK) continue;
         check_order(s, &b);
         read_events(&cx, &b);
+        for (uint32_t k = 0; k < s->n_props && k < 20; k++) check_prop(&cx, &b, k);
     }
     segment_block_done(&b);
     segment_done(&cx, s);

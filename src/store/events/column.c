@@ -1,11 +1,9 @@
 #include "store/events/column.h"
+#include "store/events/le.h"
 #include <string.h>
 #include <zstd.h>
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "stored files are little-endian and read in place");
-
-enum { GROUP = 256, LANES = 8, STEPS = GROUP / LANES };
-enum { FORM_ONE, FORM_PACKED, FORM_RUNS };                  /* stored */
+enum { GROUP = COLUMN_GROUP, APART_SAMPLE = 16, APART_LESS = 2 };
 enum { TEXTS_PLAIN, TEXTS_ZSTD, ZSTD_LEVEL = 3 };           /* the first two stored */
 
 void column_put_u32(Buf *b, uint32_t v) { buf_add(b, (Str){ (const char *)&v, sizeof v }); }
@@ -18,230 +16,405 @@ bool column_skip(Str *bytes, size_t n, Str *ret)
     bytes->n -= n;
     return true;
 }
+bool column_get_u8(Str *bytes, uint8_t *ret)
+{
+    Str s;
+    if (!column_skip(bytes, 1, &s)) return false;
+    *ret = (uint8_t)s.p[0];
+    return true;
+}
 bool column_get_u32(Str *bytes, uint32_t *ret)
 {
     Str s;
     if (!column_skip(bytes, sizeof *ret, &s)) return false;
-    memcpy(ret, s.p, sizeof *ret);
+    *ret = le_get32(s.p);
     return true;
 }
 bool column_get_u64(Str *bytes, uint64_t *ret)
 {
     Str s;
     if (!column_skip(bytes, sizeof *ret, &s)) return false;
-    memcpy(ret, s.p, sizeof *ret);
+    *ret = le_get64(s.p);
     return true;
 }
+static inline uint64_t low_bits(unsigned w) { return w == 64 ? UINT64_MAX : (UINT64_C(1) << w) - 1; }
 
-/* One full group: value i stands in lane i % 8, step i / 8; every lane is a bit string of 32 * width bits. */
-static void lanes_put(const uint32_t *v, unsigned w, uint32_t *to)
+/* ---- writing ---- */
+
+/* What is written: one of the two. */
+typedef struct In { const uint64_t *v64; const uint32_t *v32; } In;
+static inline uint64_t in_at(In in, size_t i) { return in.v64 ? in.v64[i] : in.v32[i]; }
+static inline In in_from(In in, size_t i)
 {
-    memset(to, 0, (size_t)w * LANES * sizeof *to);
-    for (unsigned k = 0; k < STEPS; k++) {
-        unsigned word = k * w / 32, shift = k * w % 32;
-        for (unsigned lane = 0; lane < LANES; lane++) to[word * LANES + lane] |= v[k * LANES + lane] << shift;
-        if (shift + w <= 32) continue;
-        for (unsigned lane = 0; lane < LANES; lane++)
-            to[(word + 1) * LANES + lane] |= v[k * LANES + lane] >> (32 - shift);
-    }
+    return in.v64 ? (In){ .v64 = in.v64 + i } : (In){ .v32 = in.v32 + i };
 }
-static void lanes_get(const uint32_t *from, unsigned w, uint32_t *v)
+static void group_put(In in, uint64_t base, unsigned w, char *to)
 {
-    uint32_t mask = w == 32 ? UINT32_MAX : (1U << w) - 1;
-    for (unsigned k = 0; k < STEPS; k++) {
-        unsigned word = k * w / 32, shift = k * w % 32;
-        const uint32_t *in = from + word * LANES;
-        uint32_t *out = v + k * LANES;
-        if (shift + w <= 32)
-            for (unsigned lane = 0; lane < LANES; lane++) out[lane] = (in[lane] >> shift) & mask;
-        else
-            for (unsigned lane = 0; lane < LANES; lane++)
-                out[lane] = ((in[lane] >> shift) | (in[lane + LANES] << (32 - shift))) & mask;
+    uint32_t part[GROUP];
+    if (in.v32) {
+        column_pack(in.v32, (uint32_t)base, w, to);
+        return;
     }
-}
-static void group_put(Buf *b, const uint64_t *v, uint64_t base, unsigned w)
-{
-    uint32_t part[GROUP], out[GROUP];
     for (unsigned done = 0; done < w; done += 32) {          /* past 32 bits: the low half, then the high */
         unsigned bits = w - done < 32 ? w - done : 32;
-        for (size_t i = 0; i < GROUP; i++) part[i] = (uint32_t)((v[i] - base) >> done);
-        lanes_put(part, bits, out);
-        buf_add(b, (Str){ (const char *)out, (size_t)bits * LANES * sizeof *out });
+        for (size_t i = 0; i < GROUP; i++) part[i] = (uint32_t)((in.v64[i] - base) >> done);
+        column_pack(part, 0, bits, to);
+        to += GROUP / 8 * bits;
     }
 }
 /* What does not fill a group is packed one after another, so that short columns stay short. */
-static void rest_put(Buf *b, const uint64_t *v, size_t n, uint64_t base, unsigned w)
+static void rest_put(In in, size_t n, uint64_t base, unsigned w, char *to)
 {
-    size_t bytes = (n * w + 7) / 8;
-    unsigned char *to = buf_room(b, bytes);
-    if (!to) return;
-    memset(to, 0, bytes);
-    for (size_t i = 0, bit = 0; i < n; i++)
-        for (unsigned k = 0; k < w; k++, bit++)
-            to[bit / 8] = (unsigned char)(to[bit / 8] | (((v[i] - base) >> k & 1) << (bit % 8)));
-}
-static void packed_put(Buf *b, const uint64_t *v, size_t n)
-{
-    uint64_t min = n ? v[0] : 0, max = min;
-    for (size_t i = 1; i < n; i++) {
-        if (v[i] < min) min = v[i];
-        if (v[i] > max) max = v[i];
+    uint64_t word = 0;
+    unsigned used = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t v = (in_at(in, i) - base) & low_bits(w);
+        word |= v << used;
+        used += w;
+        if (used < 64) continue;
+        to = le_put64(to, word);
+        used -= 64;
+        word = used ? v >> (w - used) : 0;
     }
-    unsigned w = column_bits(max - min);
-    buf_addc(b, (char)w);
-    column_put_u64(b, min);
-    size_t i = 0;
-    for (; n - i >= GROUP; i += GROUP) group_put(b, v + i, min, w);
-    rest_put(b, v + i, n - i, min, w);
+    for (; used > 0; used = used < 8 ? 0 : used - 8, word >>= 8) *to++ = (char)word;
 }
 static size_t packed_bytes(size_t n, unsigned w) { return n / GROUP * (w * 32U) + (n % GROUP * w + 7) / 8; }
+static void packed_put(Buf *b, In in, size_t n, uint64_t base, unsigned w)
+{
+    buf_addc(b, (char)w);
+    column_put_u64(b, base);
+    char *to = buf_room(b, packed_bytes(n, w));
+    if (!to || w == 0) return;
+    size_t i = 0;
+    for (; n - i >= GROUP; i += GROUP, to += (size_t)w * 32) group_put(in_from(in, i), base, w, to);
+    rest_put(in_from(in, i), n - i, base, w, to);
+}
+typedef struct Extent { uint64_t min, max; size_t runs; } Extent;
+static Extent extent_of(In in, size_t n)
+{
+    Extent e = { n ? in_at(in, 0) : 0, n ? in_at(in, 0) : 0, n > 0 };
+    if (in.v32) {
+        uint32_t min = (uint32_t)e.min, max = min, runs = 0;
+        for (size_t i = 1; i < n; i++) {
+            min = in.v32[i] < min ? in.v32[i] : min;
+            max = in.v32[i] > max ? in.v32[i] : max;
+            runs += in.v32[i] != in.v32[i - 1];
+        }
+        return (Extent){ min, max, e.runs + runs };
+    }
+    for (size_t i = 1; i < n; i++) {
+        e.min = in.v64[i] < e.min ? in.v64[i] : e.min;
+        e.max = in.v64[i] > e.max ? in.v64[i] : e.max;
+        e.runs += in.v64[i] != in.v64[i - 1];
+    }
+    return e;
+}
+static void small_put(Buf *b, const uint64_t *v, size_t n)
+{
+    Extent e = extent_of((In){ .v64 = v }, n);
+    packed_put(b, (In){ .v64 = v }, n, e.min, column_bits(e.max - e.min));
+}
+static bool runs_put(Buf *b, In in, size_t n, size_t runs)
+{
+    uint64_t *value = mem_get(runs * 2 * sizeof *value), *length = value + runs;
+    if (!value) return false;
+    for (size_t i = 0, r = 0, end; i < n; i = end, r++) {
+        value[r] = in_at(in, i);
+        for (end = i + 1; end < n && in_at(in, end) == value[r]; end++) { }
+        length[r] = end - i;
+    }
+    buf_addc(b, COLUMN_RUNS);
+    column_put_u32(b, (uint32_t)runs);
+    small_put(b, value, runs);
+    small_put(b, length, runs);
+    mem_free(value);
+    return true;
+}
+/* The width that is cheapest when values past it are kept apart, and how many these are. */
+static unsigned apart_width(const size_t of_bits[65], unsigned w, unsigned place, size_t n, size_t *ret_apart)
+{
+    size_t best = n * w, past = 0;
+    unsigned ret = w;
+    *ret_apart = 0;
+    for (unsigned bits = w; bits-- > 0;) {
+        past += of_bits[bits + 1];
+        size_t cost = n * bits + past * (place + w - bits) + 8 * 24;
+        if (cost >= best || past > n / 8) continue;
+        best = cost;
+        ret = bits;
+        *ret_apart = past;
+    }
+    return ret;
+}
+static void count_bits(In in, size_t n, size_t step, uint64_t min, size_t of_bits[65])
+{
+    memset(of_bits, 0, 65 * sizeof *of_bits);
+    for (size_t i = 0; i < n; i += step) of_bits[column_bits(in_at(in, i) - min)]++;
+}
+/* A look at some tells mostly that there is nothing to gain. */
+static unsigned apart_wanted(In in, size_t n, uint64_t min, unsigned w, size_t *ret_apart)
+{
+    size_t of_bits[65], step = n / (APART_SAMPLE * APART_SAMPLE), past = 0;
+    *ret_apart = 0;
+    if (w <= APART_LESS || n < APART_SAMPLE) return w;
+    step = step ? step : 1;
+    count_bits(in, n, step, min, of_bits);
+    for (unsigned bits = w; bits > w - APART_LESS; bits--) past += of_bits[bits];
+    if (past * 8 > n / step) return w;
+    if (step > 1) count_bits(in, n, 1, min, of_bits);
+    return apart_width(of_bits, w, column_bits(n), n, ret_apart);
+}
+static bool apart_put(Buf *b, In in, size_t n, uint64_t min, unsigned w, size_t apart)
+{
+    uint64_t *more = mem_get(apart * 2 * sizeof *more), *place = more + apart;
+    if (!more) return false;
+    for (size_t i = 0, k = 0; i < n; i++) {
+        uint64_t v = in_at(in, i) - min;
+        if (v <= low_bits(w)) continue;
+        more[k] = v >> w;
+        place[k++] = i;
+    }
+    buf_addc(b, COLUMN_APART);
+    column_put_u32(b, (uint32_t)apart);
+    packed_put(b, in, n, min, w);
+    small_put(b, more, apart);
+    small_put(b, place, apart);
+    mem_free(more);
+    return true;
+}
+static void put(Buf *b, In in, size_t n)
+{
+    Extent e = extent_of(in, n);
+    if (e.runs <= 1) {
+        buf_addc(b, COLUMN_ONE);
+        column_put_u64(b, e.min);
+        return;
+    }
+    size_t apart = 0;
+    unsigned all = column_bits(e.max - e.min), w = apart_wanted(in, n, e.min, all, &apart);
+    size_t in_runs = e.runs * (all + column_bits(n / e.runs) + 2) / 8 + 22;
+    size_t packed = packed_bytes(n, w) + apart * (all - w + column_bits(n)) / 8;
+    if (in_runs < packed) {
+        if (!runs_put(b, in, n, e.runs)) b->bad = true;
+    } else if (apart) {
+        if (!apart_put(b, in, n, e.min, w, apart)) b->bad = true;
+    } else {
+        buf_addc(b, COLUMN_PACKED);
+        packed_put(b, in, n, e.min, w);
+    }
+}
+void column_put(Buf *b, const uint64_t *v, size_t n) { put(b, (In){ .v64 = v }, n); }
+void column_put32(Buf *b, const uint32_t *v, size_t n) { put(b, (In){ .v32 = v }, n); }
 
-typedef struct Packed { Str bytes; size_t left; uint64_t base; unsigned w; } Packed;
+/* ---- opening ---- */
+
 static bool packed_open(Str *bytes, size_t n, Packed *ret)
 {
-    Str head;
-    *ret = (Packed){ .left = n };
-    if (!column_skip(bytes, 1, &head) || !column_get_u64(bytes, &ret->base)) return false;
-    ret->w = (unsigned char)head.p[0];
-    return ret->w <= 64 && column_skip(bytes, packed_bytes(n, ret->w), &ret->bytes);
+    uint8_t w;
+    Str s;
+    *ret = (Packed){ .n = n };
+    if (!column_get_u8(bytes, &w) || w > 64 || !column_get_u64(bytes, &ret->base) ||
+        !column_skip(bytes, packed_bytes(n, w), &s)) return false;
+    ret->w = w;
+    ret->at = s.p;
+    ret->bytes = s.n;
+    return true;
 }
-static uint64_t rest_one(const char *p, size_t bytes, size_t bit, unsigned w)
+bool column_open(Str *bytes, size_t n, Column *ret)
+{
+    uint8_t form;
+    uint32_t k;
+    *ret = (Column){ .n = n };
+    if (!column_get_u8(bytes, &form)) return false;
+    ret->form = (ColumnForm)form;
+    switch (form) {
+    case COLUMN_ONE: return column_get_u64(bytes, &ret->value.base);
+    case COLUMN_PACKED: return packed_open(bytes, n, &ret->value);
+    case COLUMN_RUNS:
+        return column_get_u32(bytes, &k) && k <= n && packed_open(bytes, k, &ret->value) &&
+            packed_open(bytes, k, &ret->more);
+    case COLUMN_APART:
+        return column_get_u32(bytes, &k) && k <= n && packed_open(bytes, n, &ret->value) &&
+            packed_open(bytes, k, &ret->more) && packed_open(bytes, k, &ret->place);
+    default: return false;
+    }
+}
+
+/* ---- reading ---- */
+
+/* Where decoded values go: one of the three. */
+typedef struct Out { uint64_t *v64; uint32_t *v32; uint8_t *v8; uint64_t most; } Out;
+static inline Out out_64(uint64_t *p) { return (Out){ .v64 = p, .most = UINT64_MAX }; }
+static inline Out out_32(uint32_t *p) { return (Out){ .v32 = p, .most = UINT32_MAX }; }
+static inline Out out_8(uint8_t *p) { return (Out){ .v8 = p, .most = UINT8_MAX }; }
+static bool out_fill(Out o, size_t at, size_t n, uint64_t v)
+{
+    if (v > o.most) return false;
+    if (o.v64) for (size_t i = 0; i < n; i++) o.v64[at + i] = v;
+    else if (o.v32) for (size_t i = 0; i < n; i++) o.v32[at + i] = (uint32_t)v;
+    else memset(o.v8 + at, (int)v, n);
+    return true;
+}
+static inline void out_set(Out o, size_t at, uint64_t v)
+{
+    if (o.v64) o.v64[at] = v;
+    else if (o.v32) o.v32[at] = (uint32_t)v;
+    else o.v8[at] = (uint8_t)v;
+}
+static inline uint64_t out_at(Out o, size_t at) { return o.v64 ? o.v64[at] : o.v32 ? o.v32[at] : o.v8[at]; }
+/* One number of the last, incomplete group. */
+static inline uint64_t rest_one(const char *p, size_t bytes, size_t bit, unsigned w)
 {
     uint64_t v = 0, more = 0;
-    size_t at = bit / 8, n = bytes - at < 8 ? bytes - at : 8;
+    size_t at = bit / 8;
     unsigned shift = (unsigned)(bit % 8);
-    memcpy(&v, p + at, n);
+    if (bytes - at >= 8) v = le_get64(p + at);
+    else memcpy(&v, p + at, bytes - at);
     v >>= shift;
     if (shift + w > 64) {
         memcpy(&more, p + at + 8, 1);
         v |= more << (64 - shift);
     }
-    return w == 64 ? v : v & ((UINT64_C(1) << w) - 1);
+    return v & low_bits(w);
 }
-/* The next at most 256 values without the base; how many. */
-static size_t packed_next(Packed *p, uint64_t *ret)
+static void group_64(const char *p, unsigned w, uint64_t base, uint64_t *ret)
 {
-    uint32_t in[GROUP + LANES], out[GROUP];
-    size_t n = p->left < GROUP ? p->left : GROUP;
-    p->left -= n;
-    if (n < GROUP || p->w == 0) {
-        for (size_t i = 0; i < n; i++) ret[i] = p->w ? rest_one(p->bytes.p, p->bytes.n, i * p->w, p->w) : 0;
-        return n;
-    }
-    for (unsigned done = 0; done < p->w; done += 32) {
-        unsigned bits = p->w - done < 32 ? p->w - done : 32;
-        memcpy(in, p->bytes.p, (size_t)bits * LANES * sizeof *in);
-        p->bytes.p += (size_t)bits * LANES * sizeof *in;
-        p->bytes.n -= (size_t)bits * LANES * sizeof *in;
-        lanes_get(in, bits, out);
-        if (done) for (size_t i = 0; i < GROUP; i++) ret[i] |= (uint64_t)out[i] << 32;
-        else for (size_t i = 0; i < GROUP; i++) ret[i] = out[i];
-    }
-    return n;
-}
-static size_t runs_count(const uint64_t *v, size_t n)
-{
-    size_t runs = n > 0;
-    for (size_t i = 1; i < n; i++) runs += v[i] != v[i - 1];
-    return runs;
-}
-static bool runs_put(Buf *b, const uint64_t *v, size_t n, size_t runs)
-{
-    uint64_t *value = mem_get(runs * 2 * sizeof *value), *length = value + runs;
-    if (!value) return false;
-    for (size_t i = 0, r = 0, end; i < n; i = end, r++) {
-        for (end = i + 1; end < n && v[end] == v[i]; end++) { }
-        value[r] = v[i];
-        length[r] = end - i;
-    }
-    buf_addc(b, FORM_RUNS);
-    column_put_u32(b, (uint32_t)runs);
-    packed_put(b, value, runs);
-    packed_put(b, length, runs);
-    mem_free(value);
-    return true;
-}
-void column_put(Buf *b, const uint64_t *v, size_t n)
-{
-    size_t runs = runs_count(v, n);
-    uint64_t min = n ? v[0] : 0, max = min;
-    if (runs <= 1) {
-        buf_addc(b, FORM_ONE);
-        column_put_u64(b, min);
+    uint32_t low[GROUP], high[GROUP];
+    column_unpack(p, w < 32 ? w : 32, 0, low);
+    if (w <= 32) {
+        for (size_t i = 0; i < GROUP; i++) ret[i] = base + low[i];
         return;
     }
-    for (size_t i = 1; i < n; i++) {
-        if (v[i] < min) min = v[i];
-        if (v[i] > max) max = v[i];
-    }
-    unsigned w = column_bits(max - min);
-    size_t in_runs = runs * (w + column_bits(n / runs) + 2) / 8 + 22;
-    if (in_runs < packed_bytes(n, w)) {
-        if (!runs_put(b, v, n, runs)) b->bad = true;
-        return;
-    }
-    buf_addc(b, FORM_PACKED);
-    packed_put(b, v, n);
+    column_unpack(p + GROUP / 8 * 32, w - 32, 0, high);
+    for (size_t i = 0; i < GROUP; i++) ret[i] = base + (low[i] | (uint64_t)high[i] << 32);
 }
-/* Where decoded values go: one of the two. */
-typedef struct Out { uint64_t *v64; uint32_t *v32; } Out;
-static bool out_fill(Out o, size_t at, size_t n, uint64_t v)
+/* Values that may not fit: as 64 bits first. */
+static bool group_narrow(const char *p, unsigned w, uint64_t base, Out o, size_t at)
 {
-    if (o.v64) for (size_t i = 0; i < n; i++) o.v64[at + i] = v;
-    else if (v > UINT32_MAX) return false;
-    else for (size_t i = 0; i < n; i++) o.v32[at + i] = (uint32_t)v;
-    return true;
-}
-static bool packed_get(Str *bytes, size_t n, Out o)
-{
-    Packed p;
-    uint64_t group[GROUP], wide = 0;
-    if (!packed_open(bytes, n, &p)) return false;
-    for (size_t at = 0; at < n;) {
-        size_t k = packed_next(&p, group);
-        if (o.v64) for (size_t i = 0; i < k; i++) o.v64[at + i] = group[i] + p.base;
-        else for (size_t i = 0; i < k; i++) {
-            wide |= group[i] + p.base;
-            o.v32[at + i] = (uint32_t)(group[i] + p.base);
-        }
-        at += k;
+    uint64_t v[GROUP], all = 0;
+    group_64(p, w, base, v);
+    for (size_t i = 0; i < GROUP; i++) {
+        all |= v[i];
+        out_set(o, at + i, v[i]);
     }
-    return wide <= UINT32_MAX;
+    return all <= o.most;
 }
-static bool runs_get(Str *bytes, size_t n, Out o)
+static bool fits(const Packed *p, uint64_t most)
 {
-    Packed value, length;
-    uint64_t v[GROUP], len[GROUP];
-    uint32_t runs;
+    return p->w < 64 && p->base <= most && low_bits(p->w) <= most - p->base;
+}
+static bool packed_rest(const Packed *p, size_t first, Out o, size_t at)
+{
+    const char *rest = p->at + first / GROUP * p->w * 32;
+    size_t bytes = p->bytes - (size_t)(rest - p->at);
+    uint64_t all = 0;
+    for (size_t i = 0; first + i < p->n; i++) {
+        uint64_t v = p->base + (p->w ? rest_one(rest, bytes, i * p->w, p->w) : 0);
+        all |= v;
+        out_set(o, at + i, v);
+    }
+    return all <= o.most;
+}
+/* Values [from, to) to places at and on; from and to as column_read() wants them. */
+static bool packed_read(const Packed *p, size_t from, size_t to, Out o, size_t at)
+{
+    const char *bytes = p->at + from / GROUP * p->w * 32;
+    bool fit = fits(p, o.most);
+    for (; from + GROUP <= to; from += GROUP, at += GROUP, bytes += (size_t)p->w * 32) {
+        if (o.v64) group_64(bytes, p->w, p->base, o.v64 + at);
+        else if (fit && o.v32) column_unpack(bytes, p->w, (uint32_t)p->base, o.v32 + at);
+        else if (fit) column_unpack8(bytes, p->w, (uint8_t)p->base, o.v8 + at);
+        else if (!group_narrow(bytes, p->w, p->base, o, at)) return false;
+    }
+    return from == to || packed_rest(p, from, o, at);
+}
+/* The next at most 256 values of a part that belongs to others: runs, places. */
+static size_t part_next(const Packed *p, size_t done, uint64_t *ret)
+{
+    size_t n = p->n - done < GROUP ? p->n - done : GROUP;
+    return packed_read(p, done, done + n, out_64(ret), 0) ? n : 0;
+}
+static bool runs_read(const Column *c, size_t from, size_t to, Out o)
+{
+    uint64_t value[GROUP], length[GROUP];
     size_t at = 0;
-    if (!column_get_u32(bytes, &runs) || runs > n) return false;
-    if (!packed_open(bytes, runs, &value) || !packed_open(bytes, runs, &length)) return false;
-    for (size_t done = 0; done < runs;) {
-        size_t k = packed_next(&value, v);
-        (void)packed_next(&length, len);
-        for (size_t i = 0; i < k; i++) {
-            uint64_t count = len[i] + length.base;
-            if (count > n - at || !out_fill(o, at, count, v[i] + value.base)) return false;
-            at += count;
+    for (size_t done = 0, k; done < c->value.n && at < to; done += k) {
+        k = part_next(&c->value, done, value);
+        (void)part_next(&c->more, done, length);
+        for (size_t i = 0; i < k && at < to; at += length[i++]) {
+            if (length[i] > c->n - at) return false;
+            size_t first = at > from ? at : from, end = at + length[i] < to ? at + length[i] : to;
+            if (first < end && !out_fill(o, first - from, end - first, value[i])) return false;
         }
-        done += k;
     }
-    return at == n;
+    return at >= to;
 }
-static bool any_get(Str *bytes, size_t n, Out o)
+static bool apart_read(const Column *c, size_t from, size_t to, Out o)
 {
-    Str form;
-    uint64_t v;
-    if (!column_skip(bytes, 1, &form)) return false;
-    switch (form.p[0]) {
-    case FORM_ONE: return column_get_u64(bytes, &v) && out_fill(o, 0, n, v);
-    case FORM_PACKED: return packed_get(bytes, n, o);
-    case FORM_RUNS: return runs_get(bytes, n, o);
-    default: return false;
+    uint64_t more[GROUP], place[GROUP];
+    if (!packed_read(&c->value, from, to, o, 0)) return false;
+    for (size_t done = 0, k; done < c->more.n; done += k) {
+        k = part_next(&c->more, done, more);
+        (void)part_next(&c->place, done, place);
+        for (size_t i = 0; i < k; i++) {
+            if (place[i] < from || place[i] >= to) continue;
+            uint64_t v = out_at(o, place[i] - from) + (c->value.w < 64 ? more[i] << c->value.w : 0);
+            if (v > o.most) return false;
+            out_set(o, place[i] - from, v);
+        }
     }
+    return true;
 }
-bool column_get(Str *bytes, size_t n, uint64_t *ret) { return any_get(bytes, n, (Out){ .v64 = ret }); }
-bool column_get32(Str *bytes, size_t n, uint32_t *ret) { return any_get(bytes, n, (Out){ .v32 = ret }); }
+static bool any_read(const Column *c, size_t from, size_t to, Out o)
+{
+    switch (c->form) {
+    case COLUMN_ONE: return out_fill(o, 0, to - from, c->value.base);
+    case COLUMN_PACKED: return packed_read(&c->value, from, to, o, 0);
+    case COLUMN_RUNS: return runs_read(c, from, to, o);
+    case COLUMN_APART: return apart_read(c, from, to, o);
+    }
+    return false;
+}
+bool column_read(const Column *c, size_t from, size_t to, uint64_t *ret) { return any_read(c, from, to, out_64(ret)); }
+bool column_read32(const Column *c, size_t from, size_t to, uint32_t *ret)
+{
+    return any_read(c, from, to, out_32(ret));
+}
+bool column_read8(const Column *c, size_t from, size_t to, uint8_t *ret) { return any_read(c, from, to, out_8(ret)); }
+bool column_get(Str *bytes, size_t n, uint64_t *ret)
+{
+    Column c;
+    return column_open(bytes, n, &c) && column_read(&c, 0, n, ret);
+}
+bool column_get32(Str *bytes, size_t n, uint32_t *ret)
+{
+    Column c;
+    return column_open(bytes, n, &c) && column_read32(&c, 0, n, ret);
+}
+bool column_runs(const Column *c, uint64_t *value, uint32_t *first, uint32_t *ret_runs)
+{
+    size_t at = 0, n = column_n_runs(c);
+    if (c->form == COLUMN_ONE) {
+        value[0] = c->value.base;
+        first[0] = 0;
+        first[n] = (uint32_t)c->n;
+        *ret_runs = (uint32_t)n;
+        return true;
+    }
+    if (c->form != COLUMN_RUNS || c->n > UINT32_MAX || !packed_read(&c->value, 0, n, out_64(value), 0) ||
+        !packed_read(&c->more, 0, n, out_32(first), 0)) return false;
+    for (size_t r = 0; r < n; r++) {
+        uint32_t length = first[r];
+        if (length == 0 || length > c->n - at) return false;
+        first[r] = (uint32_t)at;
+        at += length;
+    }
+    first[n] = (uint32_t)at;
+    *ret_runs = (uint32_t)n;
+    return at == c->n;
+}
+
+/* ---- texts ---- */
 
 static void squeeze(Buf *b, const char *plain, size_t n)
 {

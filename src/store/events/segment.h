@@ -1,14 +1,15 @@
 /* segment: an immutable file of one UTC month's events, sorted by (person, time, log order), in columns.
  *
- * Drawn in docs/storage.md. The person of a row is the root its actor had when the file was written; the actor
- * is kept beside it, so that joins and undos since then can be followed. Blocks of about 16k events are cut between
- * people (a person past the cap goes on in the next). Every column of a block, the dictionaries, the directory and
- * the header
- * carry a checksum; reading checks each before use, and bounds inside even then: damage is IO and marks the segment,
- * never a crash. Numbers of people are turned into sort keys that put people of one lane (number mod 16) side by side.
- * Message ids, the client's clocks, sealed bytes and explicit nulls are not kept; received is kept to the second. */
+ * Drawn in docs/storage.md. The person of a row is the root its actor had when the file was written; the actor is kept
+ * beside it, so that joins and undos since then can be followed. Blocks of about 16k events are cut between people (a
+ * person past the cap goes on in the next) and begin with their runs: session-like stretches of one person, which
+ * answer much without a look at an event. Columns, dictionaries, directory and header carry a checksum; reading checks
+ * each before its first use, and bounds inside even then: damage is IO and marks the segment, never a crash. Numbers of
+ * people are turned into sort keys that put people of one lane (number mod 16) side by side. Message ids, the client's
+ * clocks, sealed bytes and explicit nulls are not kept; received is kept to the second. */
 #ifndef LIUKE_SEGMENT_H
 #define LIUKE_SEGMENT_H
+#include "store/events/column.h"
 #include "store/events/dict.h"
 #include "store/events/manifest.h"
 #include <pthread.h>
@@ -27,16 +28,32 @@ typedef struct SegmentWriter SegmentWriter;
 Status segment_begin(Cx *, Fs, const char *dir, const SegmentPlan *, SegmentWriter **ret) MUST_USE;
 /* In order of (segment_key(person), time, log). Memory: one block and the dictionaries, within fixed budgets. */
 Status segment_add(Cx *, SegmentWriter *, uint32_t person, uint32_t actor, const Event *) MUST_USE;
+/* The same with numbers in place of names: what these gave for this writer. A text's code is NOT_FOUND where the
+ * dictionary has no room for it: then it goes as a text. */
+typedef struct Origin { uint16_t source; uint8_t trust, flags; } Origin;
+Status segment_number_name(Cx *, SegmentWriter *, Str, uint32_t *ret) MUST_USE;
+Status segment_number_origin(Cx *, SegmentWriter *, Origin, uint32_t *ret) MUST_USE;
+Status segment_number_prop(Cx *, SegmentWriter *, Str, uint32_t *ret) MUST_USE;
+Status segment_number_text(Cx *, SegmentWriter *, uint32_t prop, Str, uint32_t *ret) MUST_USE;
+/* kind: a PropKind. value: 0/1, the int64, the double's bits; a text's code when coded, else the text is texts[0]; of a
+ * list how many texts. */
+typedef struct SegmentCell { uint32_t prop; uint8_t kind; bool coded; uint64_t value; const Str *texts; } SegmentCell;
+typedef struct SegmentRow {
+    uint32_t person, actor, name, origin;
+    int64_t  time, received;
+    const SegmentCell *cells; size_t n_cells;
+} SegmentRow;
+Status segment_add_row(Cx *, SegmentWriter *, const SegmentRow *) MUST_USE;
 /* written and synced, not its directory entry */
 Status segment_end(Cx *, SegmentWriter *, ManifestSegment *ret) MUST_USE;
 void   segment_drop(Cx *, SegmentWriter *);               /* frees; a file not ended goes. NULL is fine */
 Status segment_name(Cx *, const char *dir, int64_t id, const char **ret) MUST_USE;
 
-typedef struct Origin { uint16_t source; uint8_t trust, flags; } Origin;
 typedef struct BlockInfo {
     uint64_t at, check;
     int64_t  min, max;           /* event times */
-    uint32_t length, head, n, n_people, first_key, last_key;
+    uint32_t length, head, n, n_people, n_runs, first_key, last_key;
+    uint8_t  flags;              /* EVENT_* of all its events together */
 } BlockInfo;
 typedef struct Segment {
     _Atomic int  refs;
@@ -54,6 +71,8 @@ typedef struct Segment {
     uint64_t *name_uses, *prop_uses;     /* source << 32 | number */
     BlockInfo *blocks;
     struct SegmentDict *dicts;           /* loaded on first use, under lock */
+    _Atomic uint64_t *checked;   /* a bit for each column of each block: its checksum has been found good */
+    uint32_t checked_words;      /* of a block */
     pthread_mutex_t lock;
     char    *names_heap, *props_heap;
 } Segment;
@@ -66,42 +85,81 @@ bool     segment_prop(const Segment *, Str name, uint32_t *ret);
 /* lives as long as the segment */
 Status   segment_dict(Cx *, Segment *, uint32_t prop, const Str **ret, size_t *ret_n) MUST_USE;
 
+/* The first level of a block. A run is a session-like stretch of one person's events. */
+enum { SEGMENT_MASK_OTHER = 63 };   /* bit b < 63: events of name number b of the segment; 63: any name from 63 on */
+typedef struct BlockRuns {
+    uint32_t  n;                 /* in order of (person, time) */
+    uint32_t *person_first;      /* n_people + 1: a person's first run */
+    uint32_t *first;             /* n + 1: a run's first event */
+    int64_t  *start;             /* exact time of the first event */
+    uint32_t *length;            /* last event <= start + length (ms, rounded up) */
+    uint64_t *mask;
+} BlockRuns;
+
+/* One block, decoded column by column as asked; its arrays are reused from block to block. */
+typedef struct Block {
+    Segment  *seg;
+    uint32_t  index, n, n_people;
+    uint32_t *key, *first;       /* n_people, and n_people + 1: a person's first event */
+    int64_t  *time, *received;
+    uint32_t *name, *origin, *actor;
+    uint8_t  *name8;             /* after segment_block_names8() */
+    uint64_t  mask_skip;         /* set by the caller: bits of masks it does not ask for, which may then be zero */
+    BlockRuns runs;
+    /* segment_block.c's own */
+    Column    deltas, names;
+    uint64_t  has_times[2], has_names[2], has_names8[2];   /* a bit for each group of 256 events */
+    uint32_t *start, *delta;
+    struct Room { void *p; size_t size; } rooms[16];
+} Block;
+Status segment_block(Cx *, Segment *, uint32_t index, Block *) MUST_USE;       /* runs, and the time of every event */
+/* key, first and runs, without decoding a single event's time or name. */
+Status segment_block_runs(Cx *, Segment *, uint32_t index, Block *, BlockRuns *ret) MUST_USE;
+bool   segment_block_plain(const Block *, uint8_t hide);   /* no event of the block has one of these EVENT_* flags */
+/* Of events [from, to), in whole groups of 256; cheap to ask again for a group that is there. */
+Status segment_block_times(Cx *, Block *, uint32_t from, uint32_t to) MUST_USE;
+Status segment_block_names_of(Cx *, Block *, uint32_t from, uint32_t to) MUST_USE;     /* name, not origin */
+/* name8 instead of name; NOT_FOUND: the segment has more than 256 names. */
+Status segment_block_names8(Cx *, Block *, uint32_t from, uint32_t to) MUST_USE;
+Status segment_block_names(Cx *, Block *) MUST_USE;       /* name, origin of every event */
+Status segment_block_actors(Cx *, Block *) MUST_USE;
+Status segment_block_received(Cx *, Block *) MUST_USE;    /* also all times */
+/* The properties a block has, ascending; up to max. */
+size_t segment_block_props(const Block *, uint32_t *ret, size_t max);
+void   segment_block_done(Block *);
+
 /* One property of a block, decoded: kind and value of each event; 0 (PROP_NULL) where it has none.
  * value: 0/1, the int64, the double's bits, a text's code, or the number of a list. */
 typedef struct BlockProp {
     uint8_t  *kind;
     uint64_t *value;
+    uint32_t *code;              /* segment_block_codes() */
+    uint32_t *first, n_pieces;   /* segment_block_pieces() */
     Str      *local;             /* texts of this block alone: codes below n_local; the others are of the dictionary */
     char     *local_heap;
     uint32_t  n_local, n_items, n_lists;
     uint32_t *items, *list_first;        /* codes of list items; n_lists + 1 */
     const Str *dict;
     size_t    n_dict;
+    struct Room rooms[4];
 } BlockProp;
 static inline Str segment_text(const BlockProp *p, uint64_t code)
 {
     return code < p->n_local ? p->local[code] : p->dict[code - p->n_local];
 }
-
-/* One block, decoded column by column as asked; its arrays are reused from block to block. */
-typedef struct Block {
-    Segment  *seg;
-    uint32_t  index, n, n_people;
-    uint32_t *key, *first;       /* n_people, and n_people + 1 */
-    int64_t  *time, *received;   /* received: after segment_block_rest() */
-    uint32_t *name, *origin, *actor;
-    struct Room { void *p; size_t size; } rooms[8];
-} Block;
-Status segment_block(Cx *, Segment *, uint32_t index, Block *) MUST_USE;       /* key, first, time */
-Status segment_block_actors(Cx *, Block *) MUST_USE;
-Status segment_block_names(Cx *, Block *) MUST_USE;       /* name, origin */
-Status segment_block_received(Cx *, Block *) MUST_USE;
 /* NOT_FOUND: no event of the block has it. segment_prop_done() frees. */
 Status segment_block_prop(Cx *, Block *, uint32_t prop, BlockProp *ret) MUST_USE;
+/* The same three ways into a BlockProp that is zero or was used before: its memory is used again, nothing is allocated
+ * from block to block. Free it once, at the end, also after an error. */
+Status segment_block_values(Cx *, Block *, uint32_t prop, BlockProp *) MUST_USE;
+/* Where all values are texts: .code of each event, UINT32_MAX where it has none, and no kind and value; else code is
+ * NULL, and as segment_block_values(). */
+enum { SEGMENT_NO_CODE = -1 };
+Status segment_block_codes(Cx *, Block *, uint32_t prop, BlockProp *) MUST_USE;
+/* Where it is stored as runs of equal values: kind[i] and value[i] hold for events first[i] to first[i + 1], for
+ * n_pieces pieces that fill the block. NOT_FOUND also where it is not stored so (or has lists). */
+Status segment_block_pieces(Cx *, Block *, uint32_t prop, BlockProp *) MUST_USE;
 void   segment_prop_done(BlockProp *);
-/* The properties a block has, ascending; up to max. */
-size_t segment_block_props(const Block *, uint32_t *ret, size_t max);
-void   segment_block_done(Block *);
 /* The value of event i, its name unset; items: room for the longest list. Slices of the segment and of *p. */
 Prop   segment_value(const BlockProp *p, uint32_t i, Str *items);
 size_t segment_longest_list(const BlockProp *);

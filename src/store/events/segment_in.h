@@ -10,7 +10,7 @@ extern bool segment_unchecked;
 #define segment_unchecked false
 #endif
 #define SEGMENT_MAGIC "LKSEG1\r\n"
-enum { SEGMENT_VERSION = 1 };
+enum { SEGMENT_VERSION = 2 };
 typedef struct SegmentHead {
     char     magic[8];
     uint32_t version, n_blocks;
@@ -24,9 +24,13 @@ _Static_assert(sizeof(SegmentHead) == 128, "stored");
 /* A block begins with its table of columns. */
 typedef struct ColumnInfo { uint32_t id, at, length, spare; uint64_t check; } ColumnInfo;
 _Static_assert(sizeof(ColumnInfo) == 24, "stored");
-enum { COLUMN_PEOPLE = 1, COLUMN_TIME, COLUMN_ACTOR, COLUMN_NAME, COLUMN_ORIGIN, COLUMN_RECEIVED, COLUMN_PROPS = 16 };
+enum { BLOCK_PEOPLE = 1, BLOCK_RUNS, BLOCK_MASKS, BLOCK_DELTAS, BLOCK_ACTORS, BLOCK_NAMES, BLOCK_ORIGINS, BLOCK_RECEIVED,
+       BLOCK_FIXED = BLOCK_RECEIVED, BLOCK_PROPS = 16 };
+enum { KINDS_EACH, KINDS_BY_NAME };
+/* Planes of masks: what is said of few runs stands as gaps, a byte each; this one goes on. */
+enum { MASK_GAP_MORE = 255 };
 enum { DOUBLES_SCALE_MAX = 4, DOUBLES_RAW = 255 };
-enum { RECEIVED_APART, RECEIVED_ABSOLUTE };
+enum { RECEIVED_AFTER, RECEIVED_ABSOLUTE };
 enum { SEGMENT_TEXT_MAX = 256, SEGMENT_DICT_MAX = 65536, SEGMENT_DICT_BYTES = 2 << 20, SEGMENT_DICTS_BYTES = 32 << 20,
        SEGMENT_TEXTS_MAX = 256 << 20 };
 static inline double segment_scale(unsigned k)
@@ -34,4 +38,16 @@ static inline double segment_scale(unsigned k)
     static const double scales[] = { 1, 10, 100, 1000, 10000 };
     return scales[k];
 }
+
+/* What the reading files share. A column's bytes, its checksum found good: NOT_FOUND where the block has none. */
+Status segment_column(Cx *, const Block *, uint32_t id, Str *ret) MUST_USE;
+Status segment_broken(Cx *, const Segment *, const char *what);
+static inline Status segment_note(Segment *s, Status st)          /* damage marks the segment */
+{
+    if (st == ST_IO) s->damaged = true;
+    return st;
+}
+bool   segment_check_is(Str, uint64_t check);
+enum { SEGMENT_SCRATCH = 7 };       /* of Block.rooms: anybody's, for one call */
+void  *segment_room(struct Room *, size_t n);             /* what was in it is lost when it grows; NULL: no memory */
 #endif
