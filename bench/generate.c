@@ -1,15 +1,16 @@
 /* generate: a product's events as an export holds them: one CSV in the order in which they arrived, all people mixed.
  *
- *     generate --out PREFIX [--seed N] [--events N] [--people N] [--days N] [--start YYYY-MM-DD]
+ *     generate --out PREFIX [--seed N] [--events N] [--people N] [--days N] [--start YYYY-MM-DD] [--repeats N]
  *
  * Writes PREFIX.csv (the events), PREFIX-joins.csv (who an anonymous id turned out to be, when) and PREFIX.json (what
  * was drawn: the seed repeats it). Names, prices, habits, ties and lengths are drawn from the seed.
  *
- * Unkind on purpose: rows are not sorted by person; 2 % arrive late (up to two days), 1 % are sent twice with the same
- * message id; 30 % of the people have an anonymous past that a sign-up ends, another tenth never signs up; some events of a
- * person have equal times; sessions run across midnight; the channel and the URL change within a session; one in fifty
- * people has no country. Kind on purpose, so that every engine must give the same answer: of two events of one person
- * at the same millisecond at most one is a funnel's step, and `seq` (the row of an event's first arrival) orders them. */
+ * Unkind on purpose: rows are not sorted by person; 2 % arrive late (up to two days); 1 % are sent twice with the same
+ * message id (--repeats: how many of 1,000); 30 % of the people have an anonymous past that a sign-up ends, another
+ * tenth never signs up; some events of a person have equal times; sessions run across midnight; the channel and the URL
+ * change within a session; one in fifty people has no country.
+ * Kind on purpose, so that every engine must give the same answer: of two events of one person at the same millisecond
+ * at most one is a funnel's step, and `seq` (the row of an event's first arrival) orders them. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdbool.h>
@@ -19,8 +20,8 @@
 #include <string.h>
 #include <time.h>
 
-enum { DAY = 86400000, DAYS_MAX = 1000, NAMES = 64, NAMES_MIN = 52, URLS_MAX = 4000, COUNTRIES = 21, DEVICES = 6, CHANNELS = 8,
-    PATH_ROOM = 64, OUT_ROOM = 4 << 20, ROW_ROOM = 400, HALF_HOUR = 1800000 };
+enum { DAY = 86400000, DAYS_MAX = 1000, NAMES = 64, NAMES_MIN = 52, URLS_MAX = 4000, COUNTRIES = 21, DEVICES = 6,
+    CHANNELS = 8, PATH_ROOM = 64, OUT_ROOM = 4 << 20, ROW_ROOM = 400, HALF_HOUR = 1800000 };
 enum { PAGEVIEW, VIEW, CART, CHECKOUT, PURCHASE, SIGNED_UP, OTHER_NAMES };       /* the first names */
 typedef enum Kind { KNOWN, NEWCOMER, JOINED, VISITOR } Kind;
 
@@ -39,14 +40,15 @@ typedef struct Person {
     uint8_t kind, country, device, hour;                   /* hour: of its evening, UTC */
     bool    signed_up;
 } Person;
-static const char *const first_names[OTHER_NAMES] = { "$pageview", "view_item", "add_to_cart", "checkout_started", "purchase",
-    "signed_up" };
+static const char *const first_names[OTHER_NAMES] = { "$pageview", "view_item", "add_to_cart", "checkout_started",
+    "purchase", "signed_up" };
 static const char *const verbs[] = { "opened", "searched", "shared", "liked", "saved", "closed", "edited", "uploaded" };
 static const char *const things[] = { "Home", "Item", "Profile", "Course", "Video", "Comment", "Invite", "Coupon" };
-static const char *const countries[COUNTRIES] = { "", "CN", "US", "IN", "JP", "DE", "BR", "FR", "GB", "ID", "KR", "VN", "TH",
-    "MX", "IT", "ES", "CA", "AU", "PL", "TR", "NG" };
+static const char *const countries[COUNTRIES] = { "", "CN", "US", "IN", "JP", "DE", "BR", "FR", "GB", "ID", "KR", "VN",
+    "TH", "MX", "IT", "ES", "CA", "AU", "PL", "TR", "NG" };
 static const char *const devices[DEVICES] = { "Android", "iPhone", "Windows", "Mac", "iPad", "Linux" };
-static const char *const channels[CHANNELS] = { "direct", "search", "email", "push", "ads", "social", "partner", "wechat" };
+static const char *const channels[CHANNELS] = { "direct", "search", "email", "push", "ads", "social", "partner",
+    "wechat" };
 static const char *const words[] = { "books", "garden", "music", "kitchen", "travel", "sports", "children", "office" };
 
 static struct {
@@ -54,9 +56,9 @@ static struct {
     uint64_t seed, dice;
     int64_t  start, events;
     uint32_t people;
-    int      days, n_names, n_urls;
+    int      days, n_names, n_urls, repeats;
     double   name_skew, url_skew, session, churn, tie, switches, to_cart, to_checkout, to_buy, rate_skew;
-} o = { .events = 40 * 1000 * 1000, .days = 90, .start = INT64_C(1738368000000) };          /* 2025-02-01 */
+} o = { .events = 40 * 1000 * 1000, .days = 90, .repeats = 10, .start = INT64_C(1738368000000) };   /* 2025-02-01 */
 static struct {
     Person  *people;
     Rows     days[DAYS_MAX];
@@ -131,8 +133,8 @@ static void draw_texts(void)
     zipf(g.device_sum, DEVICES, 0.8);
     for (int i = 0; i < o.n_urls; i++) {
         g.url_cents[i] = (uint32_t)(exp(between(log(200), log(60000))));
-        snprintf(g.urls[i], sizeof g.urls[i], "https://shop.example/%s/%" PRIu64 "%s", words[below(8)], 1000 + below(90000) * 10 + 
-            (uint64_t)(i % 10), i % 7 == 3 ? "?ref=list" : "");
+        snprintf(g.urls[i], sizeof g.urls[i], "https://shop.example/%s/%" PRIu64 "%s", words[below(8)],
+            1000 + below(90000) * 10 + (uint64_t)(i % 10), i % 7 == 3 ? "?ref=list" : "");
     }
     for (int k = 0, i = 0, j = 0; k < 1 << 16; k++) {
         while (i < o.n_urls - 1 && g.url_sum[i] * 65536 <= k) i++;
@@ -203,7 +205,7 @@ static void emit(Row *r)
         g.late++;
     }
     add(day_of(r->arrival), r);
-    if ((dice >> 21 & 1023) >= 10) return;
+    if ((int)((dice >> 21 & 65535) * 1000 >> 16) >= o.repeats) return;
     r->again = true;                                       /* 1 %: sent again, for the answer was lost */
     r->arrival += 1000 + (int64_t)(exp(unit() * log(7200)) * 1000);
     g.again++;
@@ -234,9 +236,9 @@ static void sign_up(Person *p, Row *r)
         struct tm tm;
         time_t s = (time_t)((r->time + 1) / 1000);
         gmtime_r(&s, &tm);
-        fprintf(g.joins, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ,%08x-51a7-4c3e-8d21-%012x,user-%07u,%u\n", tm.tm_year + 1900,
-            tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)((r->time + 1) % 1000),
-            r->person * 2654435769U, r->person, r->person, 2000000000U + r->person);
+        fprintf(g.joins, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ,%08x-51a7-4c3e-8d21-%012x,user-%07u,%u\n",
+            tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)((r->time + 1) % 1000),
+            r->person * 2654435769U, r->person + 1, r->person + 1, 2000000000U + r->person);
         g.joined++;
     }
     p->signed_up = true;
@@ -252,7 +254,8 @@ static int64_t gap(uint64_t dice)
 }
 static void session(Person *p, uint32_t person, int64_t t, bool signs)
 {
-    Row r = { .person = person, .known = p->kind == KNOWN || p->signed_up, .channel = (uint8_t)below(CHANNELS), .name = PAGEVIEW };
+    Row r = { .person = person, .known = p->kind == KNOWN || p->signed_up, .channel = (uint8_t)below(CHANNELS),
+        .name = PAGEVIEW };
     int64_t at = signs ? (int64_t)below(4) : -1;
     int last = -1;
     bool step = false;                                     /* there is one at this very time */
@@ -261,7 +264,8 @@ static void session(Person *p, uint32_t person, int64_t t, bool signs)
     for (int64_t i = 0; i <= at || (double)(rnd() >> 40) * 0x1p-24 >= 1 / o.session || i == 0; i++) {
         uint64_t dice = rnd();
         r.name = (uint8_t)(last < 0 ? PAGEVIEW : next_name(last));
-        bool tie = i && i != at && last != SIGNED_UP && (double)(dice >> 40) * 0x1p-24 < o.tie && !(step && is_step(r.name));
+        bool tie = i && i != at && last != SIGNED_UP && (double)(dice >> 40) * 0x1p-24 < o.tie &&
+            !(step && is_step(r.name));
         r.time = t += tie || i == 0 ? 0 : gap(dice);
         step = is_step(r.name) || (tie && step);
         g.ties += tie;
@@ -286,8 +290,8 @@ static void day(int d)
         int n = (int)rate + (unit() < rate - (int)rate);
         if (signs && n == 0) n = 1;
         if (n == 0) continue;
-        int64_t evening = o.start + (int64_t)d * DAY + ((p->hour * INT64_C(3600000) + (int64_t)((unit() + unit() + unit()) / 3 *
-            DAY)) % DAY);
+        int64_t about = p->hour * INT64_C(3600000) + (int64_t)((unit() + unit() + unit()) / 3 * DAY);
+        int64_t evening = o.start + (int64_t)d * DAY + about % DAY;
         for (int s = 0; s < n && p->busy < o.start + (int64_t)(d + 2) * DAY; s++)
             session(p, i, evening + s * (int64_t)below(5400000), signs && s == 0);
     }
@@ -355,11 +359,11 @@ static char *put_time(char *b, int64_t t)
 }
 static char *put_who(char *b, const Row *r, const Person *p)
 {
-    if (r->known) b = digits(put(b, "user-"), r->person, 7);
+    if (r->known) b = digits(put(b, "user-"), r->person + 1, 7);
     *b++ = ',';
     if (p->kind == JOINED || p->kind == VISITOR) {
         b = put(hex(b, r->person * 2654435769U, 8), "-51a7-4c3e-8d21-");
-        b = hex(b, r->person, 12);
+        b = hex(b, r->person + 1, 12);
     }
     return b;
 }
@@ -456,9 +460,11 @@ static void tell(void)
 {
     FILE *f = open_out(".json");
     fprintf(f, "{\"seed\":%" PRIu64 ",\"start\":%" PRId64 ",\"days\":%d,\"people\":%u,\"events\":%u,\"rows\":%" PRId64
-        ",\"late\":%" PRId64 ",\"again\":%" PRId64 ",\"ties\":%" PRId64 ",\"joins\":%" PRId64, o.seed, o.start, o.days, o.people,
+        ",\"late\":%" PRId64 ",\"again\":%" PRId64 ",\"ties\":%" PRId64 ",\"joins\":%" PRId64, o.seed, o.start, o.days,
+        o.people,
         g.serial, g.rows, g.late, g.again, g.ties, g.joined);
-    fprintf(f, ",\"session\":%.2f,\"churn\":%.3f,\"name_skew\":%.2f,\"url_skew\":%.2f", o.session, o.churn, o.name_skew, o.url_skew);
+    fprintf(f, ",\"session\":%.2f,\"churn\":%.3f,\"name_skew\":%.2f,\"url_skew\":%.2f", o.session, o.churn,
+        o.name_skew, o.url_skew);
     list_out(f, "names", (size_t)o.n_names, name_at);
     list_out(f, "urls", (size_t)o.n_urls, url_at);
     list_out(f, "countries", COUNTRIES, country_at);
@@ -508,13 +514,16 @@ int main(int argc, char **argv)
         else if (strcmp(k, "--people") == 0) people = strtoll(v, NULL, 10);
         else if (strcmp(k, "--days") == 0) o.days = (int)strtol(v, NULL, 10);
         else if (strcmp(k, "--start") == 0) o.start = date(v);
+        else if (strcmp(k, "--repeats") == 0) o.repeats = (int)strtol(v, NULL, 10);
         else argc = 0;
     }
     if (people == 0) people = o.events / 80 + 1;
     o.people = (uint32_t)people;
-    if (argc % 2 == 0 || !o.out || o.events < 1000 || o.events > INT64_C(1000000000) || people < 1 || people > 9999999 ||
+    if (argc % 2 == 0 || !o.out || o.events < 1000 || o.events > INT64_C(1000000000) || people < 1 ||
+        people > 9999998 ||
         o.days < 10 || o.days > DAYS_MAX || o.start < 0) {
-        fprintf(stderr, "generate --out PREFIX [--seed N] [--events N] [--people N] [--days N] [--start YYYY-MM-DD]\n");
+        fprintf(stderr, "generate --out PREFIX [--seed N] [--events N] [--people N] [--days N] [--start YYYY-MM-DD] "
+            "[--repeats N]\n");
         return 2;
     }
     run();

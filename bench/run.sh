@@ -1,5 +1,5 @@
 #!/bin/bash
-# run: what `./dev bench` measures. Each figure is a ratio against a peer in the same run, or a bound.
+# run: what `./dev bench ingest` measures. Each figure is a ratio against a peer in the same run, or a bound.
 #   bench/run.sh [--figures FILE] [--rounds N] [--seconds N]
 # ingest_single_share   requests/s of one-event POSTs, durable and deduplicated, against a bare epoll responder, 256 connections
 # ingest_batch_share    the same with batches of 100 events (43 kB)
@@ -92,7 +92,6 @@ verify() {
 }
 
 acknowledged=0
-[ -z "$figures" ] || : >"$figures"
 bodies
 start_liuke "$dir/rest"
 sleep 5

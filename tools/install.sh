@@ -1,6 +1,6 @@
 #!/bin/bash
 # install: what a goal needs and the machine lacks, by Debian package name and from the npm lock files.
-#   tools/install.sh run|test|check|all
+#   tools/install.sh run|test|check|bench|all
 # A machine that has everything is asked nothing and changed in nothing.
 set -eu
 cd "$(dirname "$0")/.."
@@ -52,6 +52,10 @@ case "${1:-}" in
     run) packages $build ;;
     check) packages $build $check ;;
     test) packages $build $check $rings $(node_missing); npm_all ;;
+    bench)
+        packages $build $(node_missing)
+        npm_folder bench/peers
+        tools/node.sh --new-enough || npm_folder tools/node ;;
     all) packages $build $check $rings $long $(node_missing); npm_all ;;
-    *) echo "usage: tools/install.sh run|check|test|all" >&2; exit 2 ;;
+    *) echo "usage: tools/install.sh run|check|test|bench|all" >&2; exit 2 ;;
 esac

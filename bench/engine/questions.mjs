@@ -135,7 +135,7 @@ function funnel_duckdb(from, to, last) {
 // ---- trends ----
 const days_of = (m) => ({ period: "day", from: iso(m.start).slice(0, 10), to: iso(m.start + m.days * DAY).slice(0, 10), timezone: "UTC" });
 // rows [period, value] of a trend without a breakdown; zeros left out
-const series = (a) => (a.values ?? a.series[0].values).slice(0, a.starts.length - 1).map((v, i) => [i, v]).filter((r) => r[1] !== 0);
+const series = (a) => (a.values ?? a.series[0].values).map((v, i) => [i, v]).filter((r) => r[1] !== 0);
 // rows [period, group, value]
 const grouped_series = (a) =>
   by_value(a).flatMap((g) => g.values.map((v, i) => [i, g.value ?? g.key, v])).filter((r) => r[2] !== 0);

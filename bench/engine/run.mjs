@@ -1,0 +1,337 @@
+// ./dev bench engine: the behaviour engine against ClickHouse's and DuckDB on the same events. bench/README.md says what it all means.
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { Liuke, Peer, generate, parts } from "./engines.mjs";
+import * as load from "./load.mjs";
+import { questions, years } from "./questions.mjs";
+import { DAY, iso } from "./sql.mjs";
+
+const { values: o } = parseArgs({
+  options: {
+    events: { type: "string", default: "40000000" },
+    seed: { type: "string" },
+    only: { type: "string" },
+    rounds: { type: "string", default: "5" },
+    figures: { type: "string" },
+    dir: { type: "string" },
+    keep: { type: "boolean" },
+    "no-peers": { type: "boolean" },
+    help: { type: "boolean" },
+  },
+});
+if (o.help) {
+  console.log(`./dev bench engine [--events N] [--seed N] [--only NAME,…] [--rounds N] [--figures FILE] [--dir FOLDER] [--keep] [--no-peers]
+  --only: figures whose names begin so (retention_plain, funnel, load, merge, recover, last7, moved, tail …)
+  --dir: keep logs and tables there, and use again what is there; --no-peers: liuke's own times alone`);
+  process.exit(0);
+}
+const events = Number(o.events);
+const seed = o.seed ?? String(Math.floor(Math.random() * 2 ** 31));
+const dir = o.dir ?? mkdtempSync(join(tmpdir(), "liuke-bench-"));
+mkdirSync(dir, { recursive: true });
+const only = o.only?.split(",");
+const wanted = (name) => !only || only.some((x) => name.startsWith(x));
+const KINDS = o["no-peers"] ? [] : ["clickhouse", "duckdb"];
+const TRIAL = 1000000; // events on which forms of loading are tried before the best is used on more
+
+const said = (...words) => console.error("  ", ...words);
+function figure(name, value, unit, digits = 2) {
+  const v = Number(value.toFixed(digits));
+  console.log(`${name.padEnd(28)} ${String(v).padStart(10)} ${unit}`);
+  if (o.figures) appendFileSync(o.figures, JSON.stringify({ name, value: v, unit }) + "\n");
+}
+const median = (list) => {
+  const s = [...list].sort((a, b) => a - b);
+  return s.length % 2 ? s[(s.length - 1) / 2] : (s[s.length / 2 - 1] + s[s.length / 2]) / 2;
+};
+const ms = (x) => (x === undefined ? "–" : x < 10 ? x.toFixed(1) : x.toFixed(0));
+
+// ---- equal answers ----
+
+const number = (v) => (typeof v === "string" && /^-?\d+$/.test(v) ? Number(v) : v);
+function canonical(rows, doubles = 99) {
+  return rows.map((r) => r.map((v, i) => (i >= doubles ? Number(v) : number(v))))
+    .sort((a, b) => (JSON.stringify(a.slice(0, doubles)) < JSON.stringify(b.slice(0, doubles)) ? -1 : 1));
+}
+const near = (a, b) => a === b || (typeof a === "number" && Math.abs(a - b) <= 1e-9 * Math.max(Math.abs(a), Math.abs(b)));
+function same(x, want, got) {
+  const a = canonical(want, x.doubles);
+  const b = canonical(got, x.doubles);
+  const at = a.findIndex((r, i) => !b[i] || r.some((v, k) => (k >= (x.doubles ?? 99) ? !near(v, b[i][k]) : v !== b[i][k])));
+  if (at < 0 && a.length === b.length) return null;
+  return `${a.length} rows and ${b.length}; the first that differs: ${JSON.stringify(a[at < 0 ? b.length : at])} and ${JSON.stringify(b[at < 0 ? a.length : at])}`;
+}
+let wrong = 0;
+function expect_same(x, who, want, got) {
+  const why = same(x, want, got);
+  if (!why) return true;
+  wrong++;
+  said(`WRONG ${x.name}: ${who}: ${why}`);
+  return false;
+}
+
+// ---- loading ----
+
+const MAP = "time=time,event=event,user=user,anon=anon,prop.url=url,prop.price=price,prop.channel=channel,prop.country=country," +
+  "prop.device=device,props=none";
+const MAP_ONCE = MAP + ",message=message";
+// Does the import drop rows whose message id it has seen? Then the log has repeats, else none: peers and liuke get the same file.
+function import_takes_messages() {
+  const l = new Liuke(join(dir, "probe"));
+  l.wipe();
+  const file = join(l.folder, "probe");
+  generate(file, ["--events", 1000, "--seed", 1, "--days", 10]);
+  const r = l.command("import", file + ".csv", "--map", MAP_ONCE, "--source", "history");
+  rmSync(l.folder, { recursive: true, force: true });
+  return r.status === 0;
+}
+async function load_form(peer, l, form) {
+  for (const s of l.start) await peer.run(s);
+  let took = 0;
+  for (const s of form) took += (await peer.run(s)).ms;
+  return took / 1000;
+}
+async function settle_peer(peer, l) {
+  for (const s of l.settle) await peer.run(s);
+}
+// The fastest form of each peer: tried on a small log, then timed on the whole one.
+async function load_peers(kinds, file, meta, folder) {
+  const peers = {};
+  let best_form = {};
+  if (meta.rows > 2 * TRIAL) {
+    const small = join(dir, "trial");
+    const m = generate(small, ["--events", TRIAL, "--seed", seed, ...REPEATS]);
+    for (const k of kinds) {
+      rmSync(join(dir, "trial-" + k), { recursive: true, force: true });
+      const p = await Peer.start(k, join(dir, "trial-" + k));
+      best_form[k] = (await try_forms(p, load[k](small, m))).name;
+      await p.stop();
+      rmSync(join(dir, "trial-" + k), { recursive: true, force: true });
+    }
+  }
+  for (const k of kinds) {
+    const l = load[k](file, meta);
+    const at = join(dir, folder + k);
+    const there = existsSync(join(at, "done"));
+    if (!there) rmSync(at, { recursive: true, force: true });
+    peers[k] = await Peer.start(k, at);
+    if (there) continue;
+    const r = best_form[k] ? { name: best_form[k], seconds: await load_form(peers[k], l, l.forms[best_form[k]]) } : await try_forms(peers[k], l);
+    said(`${k} loaded by "${r.name}": ${r.seconds.toFixed(2)} s, ${(meta.rows / r.seconds / 1e6).toFixed(2)} M rows/s`);
+    peers[k].load_s = r.seconds;
+    await settle_peer(peers[k], l);
+    if (l.bytes) said(`${k}: ${((await peers[k].run(l.bytes, true)).rows[0][0] / meta.events).toFixed(2)} bytes an event`);
+    mkdirSync(join(at, "done"));
+  }
+  return peers;
+}
+async function try_forms(peer, l) {
+  let best;
+  const last = Object.keys(l.forms).at(-1);
+  await load_form(peer, l, l.forms[last]); // warm
+  for (const [name, form] of Object.entries(l.forms)) {
+    const seconds = await load_form(peer, l, form);
+    if (!best || seconds < best.seconds) best = { name, seconds };
+  }
+  return best;
+}
+async function load_liuke(l, file, meta, map) {
+  const there = existsSync(join(l.folder, "done"));
+  if (!there) {
+    l.wipe();
+    await l.start();
+    await l.stop();
+    const r = await l.import(file + ".csv", map);
+    const n = Number(/(\d+) events imported/.exec(r.out)?.[1]);
+    if (r.code !== 0 || !/, 0 rejected/.test(r.out)) throw new Error("import: " + r.out);
+    if (n !== meta.events) said(`WRONG import: ${n} events of ${meta.events}`), wrong++;
+    await l.start();
+    const joined = await l.join(file + "-joins.csv");
+    await l.stop();
+    l.load_s = r.seconds + joined;
+    l.load_rss = r.rss_mb;
+    said(`liuke loaded: ${r.seconds.toFixed(2)} s + ${joined.toFixed(2)} s for ${meta.joins} joins, ${(meta.rows / l.load_s / 1e6).toFixed(2)} M rows/s, ` +
+      `${r.rss_mb.toFixed(0)} MB`);
+    const s = l.settle();
+    said(`then ${s.flush_s} s flushing, ${s.merge_s} s merging to ${s.segments} segments`);
+    l.bytes = s.segment_bytes / s.events;
+    mkdirSync(join(l.folder, "done"));
+  }
+  await l.start();
+}
+
+// ---- questions ----
+
+// Each form once with its rows: the same everywhere, and liuke's. Then only forms that are near the best go on.
+async function check(x, peers, l) {
+  const forms = [];
+  let want;
+  for (const k in peers)
+    for (const [name, sql] of Object.entries(x[k])) {
+      const r = await peers[k].run(sql, true);
+      if (!want) want = r.rows;
+      else if (!expect_same(x, `${k} "${name}"`, want, r.rows)) continue;
+      forms.push({ peer: peers[k], name, sql, first: r.ms, times: [] });
+    }
+  const best = Math.min(...forms.map((f) => f.first));
+  const own = await l.ask(x.ask);
+  if (own.refused) said(`${x.name}: not yet: ${own.refused}`);
+  else if (want) {
+    let got;
+    try {
+      got = x.read(own.answer);
+    } catch (e) {
+      said(`${x.name}: the answer is not read (${e.message}): ${JSON.stringify(own.answer).slice(0, 300)}`);
+      wrong++;
+    }
+    if (!got || !expect_same(x, "liuke", want, got)) own.refused = "wrong";
+  }
+  return { x, want, forms: forms.filter((f) => f.first < 2 * best + 5), answered: !own.refused, times: [], inside: [] };
+}
+async function first_runs(list, l) {
+  for (const c of list.filter((c) => c.answered)) {
+    await l.restart();
+    c.first = (await l.ask(c.x.ask)).ms;
+  }
+}
+async function rounds(list, l, n) {
+  for (let i = 0; i < n; i++)
+    for (const c of list) {
+      for (const f of c.forms) f.times.push((await f.peer.run(f.sql, true)).ms);
+      for (let k = 0; c.answered && k < 3; k++) {
+        const r = await l.ask(c.x.ask);
+        c.times.push(r.ms);
+        c.inside.push(r.inside);
+      }
+    }
+}
+function tell(list) {
+  console.log(`${"question".padEnd(24)} ${"liuke".padStart(8)} ${"inside".padStart(8)} ${"first".padStart(8)} ${"peer".padStart(8)}   by`);
+  for (const c of list) {
+    for (const f of c.forms) f.ms = median(f.times);
+    c.best = c.forms.reduce((a, b) => (!a || b.ms < a.ms ? b : a), null);
+    c.ms = c.answered ? median(c.times) : undefined;
+    const by_kind = KINDS.map((k) => {
+      const f = c.forms.filter((f) => f.peer.kind === k).reduce((a, b) => (!a || b.ms < a.ms ? b : a), null);
+      return f ? `${k} "${f.name}" ${ms(f.ms)}` : `${k} slower`;
+    });
+    console.log(`${c.x.name.padEnd(24)} ${ms(c.ms).padStart(8)} ${ms(c.answered ? median(c.inside) : undefined).padStart(8)} ${ms(c.first).padStart(8)} ` +
+      `${ms(c.best?.ms).padStart(8)}   ${by_kind.join(", ")}${c.answered ? "" : "   (liuke: not yet)"}`);
+  }
+  for (const c of list) {
+    if (!c.answered || !c.best) continue;
+    figure(`${c.x.name}_x`, c.best.ms / c.ms, "x");
+    figure(c.x.name === "retention_plain" ? "retention_first_x" : `${c.x.name}_first_x`, c.best.ms / c.first, "x");
+  }
+}
+
+// 1 % of the people turn out to be somebody else: what the questions cost just after that, before any merge.
+async function moved(list, l, meta) {
+  const source = l.command("source", "add", "aliases", "--consent", "assumed", "--reason", "bench");
+  const key = /secret key (\S+)/.exec(source.stdout)?.[1];
+  const auth = "Basic " + Buffer.from(key + ":").toString("base64");
+  const pairs = Math.ceil(meta.people / 200); // two people each
+  const id = (i) => "user-" + String(i).padStart(7, "0");
+  for (let i = 0; i < pairs; i += 1000) {
+    const batch = [];
+    for (let k = i; k < Math.min(i + 1000, pairs); k++) {
+      const a = (k * 7919) % meta.people;
+      batch.push({ type: "alias", userId: id(a), previousId: id((a + 1 + (meta.people >> 1)) % meta.people) });
+    }
+    const r = await fetch(`http://127.0.0.1:${l.port}/v1/batch`, { method: "POST", headers: { Authorization: auth }, body: JSON.stringify({ batch }) });
+    if (r.status !== 200) throw new Error(`alias: ${r.status} ${await r.text()}`);
+    await r.text();
+  }
+  let worst;
+  for (const c of list.filter((c) => c.answered)) {
+    const times = [];
+    for (let k = 0; k < 7; k++) times.push((await l.ask(c.x.ask)).ms);
+    const slow = median(times) / c.ms;
+    if (!worst || slow > worst.slow) worst = { slow, name: c.x.name };
+    said(`${c.x.name}: ${ms(median(times))} ms after 1 % of the people moved, ${ms(c.ms)} before`);
+  }
+  if (worst) figure("moved_1pct_slowdown_x", worst.slow, "x");
+}
+
+// ---- the parts ----
+
+let load_rate; // rows a second into liuke
+
+async function main_log(map) {
+  const list_wanted = (m) => questions(m).filter((x) => wanted(x.name));
+  const file = join(dir, "log");
+  const m = o.dir && existsSync(file + ".json") ? JSON.parse(readFileSync(file + ".json", "utf8")) : generate(file, ["--events", events, "--seed", seed, ...REPEATS]);
+  const at_all = list_wanted(m).length || wanted("load") || wanted("bytes") || wanted("moved") || wanted("ask");
+  if (!at_all) return;
+  said(`${m.events} events in ${m.rows} rows (${m.late} late, ${m.again} again), ${m.people} people, ${m.joins} joins, from ${iso(m.start)}` +
+    (m.seconds ? `, made at ${(m.rows / m.seconds / 1e6).toFixed(1)} M rows/s` : ""));
+  const l = new Liuke(join(dir, "liuke"));
+  const peers = await load_peers(KINDS, file, m, "");
+  await load_liuke(l, file, m, map);
+  if (l.load_s) {
+    const best = Math.min(...Object.values(peers).map((p) => p.load_s ?? Infinity));
+    if (best < Infinity) figure("load_csv_x", best / l.load_s, "x");
+    figure("load_rss_mb", l.load_rss, "MB", 0);
+    figure("bytes_per_event", l.bytes, "bytes");
+    load_rate = m.rows / l.load_s;
+  }
+  const list = [];
+  for (const x of list_wanted(m)) list.push(await check(x, peers, l));
+  await first_runs(list, l);
+  l.peak_reset();
+  await rounds(list, l, Number(o.rounds));
+  const peak = l.peak();
+  tell(list);
+  if (list.some((c) => c.answered)) figure("ask_rss_mb", peak, "MB", 0);
+  if (wanted("moved") || wanted("retention") || wanted("funnel")) await moved(list, l, m);
+  await l.stop();
+  for (const p of Object.values(peers)) await p.stop();
+}
+async function years_log(map) {
+  const file = join(dir, "years");
+  const start = iso(Date.UTC(2025, 1, 1) - 640 * DAY).slice(0, 10);
+  const m = generate(file, ["--events", Math.ceil(events / 2), "--people", Math.ceil(events / 80), "--days", 730, "--start", start, "--seed", seed + "1", ...REPEATS]);
+  said(`two years: ${m.events} events, ${m.people} people, from ${iso(m.start)}`);
+  const l = new Liuke(join(dir, "years-liuke"));
+  const peers = await load_peers(KINDS.slice(0, 1), file, m, "years-");
+  await load_liuke(l, file, m, map);
+  const list = [];
+  for (const x of years(m)) list.push(await check(x, peers, l));
+  await rounds(list, l, Number(o.rounds));
+  for (const c of list) c.ms = c.answered ? median(c.times) : undefined;
+  const [last, whole] = list;
+  said(`the last 7 days: ${ms(last.ms)} ms (peer ${ms(median(last.forms[0]?.times ?? [NaN]))}), the whole by weeks: ${ms(whole.ms)} ms`);
+  if (last.ms && whole.ms) figure("retention_last7_share", last.ms / whole.ms, "of the whole", 3);
+  await l.stop();
+  for (const p of Object.values(peers)) await p.stop();
+}
+function engine_parts() {
+  const file = join(dir, "log.csv");
+  if (wanted("merge")) {
+    rmSync(join(dir, "parts"), { recursive: true, force: true });
+    const r = parts("merge", file, join(dir, "parts"), Math.min(events, 10000000));
+    said(`${r.copied} events: merged in ${r.merge_s} s, ${(r.copied / r.merge_s / 1e6).toFixed(1)} M events/s`);
+    if (r.merge_s < 0.01) said("too few events for a merge: no figure");
+    else if (load_rate) figure("merge_vs_load_x", r.copied / r.merge_s / load_rate, "x");
+  }
+  if (wanted("recover")) {
+    rmSync(join(dir, "parts"), { recursive: true, force: true });
+    const r = parts("recover", file, join(dir, "parts"), Math.min(events, 10000000));
+    said(`${r.copied} events in the tail: opened in ${r.recover_s} s`);
+    figure("recover_10m_tail_s", (r.recover_s * 1e7) / r.copied, "s");
+  }
+  rmSync(join(dir, "parts"), { recursive: true, force: true });
+}
+
+console.log(`seed ${seed}, ${events} events, in ${dir}`);
+const messages = import_takes_messages();
+const REPEATS = messages ? [] : ["--repeats", 0];
+if (!messages) said("the import takes no message ids yet: the log has no repeats, nobody has to drop any");
+await main_log(messages ? MAP_ONCE : MAP);
+if (wanted("last7") || wanted("retention_last7")) await years_log(messages ? MAP_ONCE : MAP);
+engine_parts();
+if (!o.dir && !o.keep) rmSync(dir, { recursive: true, force: true });
+if (wrong) console.error(`${wrong} answers differ`);
+process.exit(wrong ? 1 : 0);
