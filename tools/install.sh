@@ -32,13 +32,14 @@ packages() {
     } >build/install.log 2>&1 </dev/null || { tail -20 build/install.log >&2; return 1; }
 }
 node_missing() { command -v node >/dev/null && command -v npm >/dev/null || echo nodejs npm; }
-# npm packages exactly as the lock file says; again only when the lock file changed.
+# npm packages exactly as the lock file says; again only when the lock file changed. "install --no-save" does as "ci" does,
+# also where the registry lacks an optional package for another kind of machine and the lock file with it.
 npm_folder() {
     local stamp=$1/node_modules/.lock
     cmp -s "$1/package-lock.json" "$stamp" && return 0
     echo "installing the npm packages of $1" >&2
     mkdir -p build
-    (cd "$1" && npm ci --ignore-scripts --no-audit --no-fund) >build/npm.log 2>&1 </dev/null \
+    (cd "$1" && npm ${2:-ci} --ignore-scripts --no-audit --no-fund) >build/npm.log 2>&1 </dev/null \
         || { tail -20 build/npm.log >&2; return 1; }
     cp "$1/package-lock.json" "$stamp"
 }
@@ -54,7 +55,7 @@ case "${1:-}" in
     test) packages $build $check $rings $(node_missing); npm_all ;;
     bench)
         packages $build $(node_missing)
-        npm_folder bench/peers
+        npm_folder bench/peers 'install --no-save'
         tools/node.sh --new-enough || npm_folder tools/node ;;
     all) packages $build $check $rings $long $(node_missing); npm_all ;;
     *) echo "usage: tools/install.sh run|check|test|bench|all" >&2; exit 2 ;;
