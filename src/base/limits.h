@@ -85,6 +85,8 @@ enum {
     ASK_PERIODS_MAX       = 400,             /* buckets of a trend */
     RETENTION_PERIODS_MAX = 180,
     ASK_FILTERS_MAX       = 20,
+    ASK_BYTES_MAX         = 256 << 20,       /* memory of one question */
+    ASK_SECONDS_MAX       = 120,
 
     /* import */
     IMPORT_ROW_BYTES_MAX  = 1 << 20,

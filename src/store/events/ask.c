@@ -1,5 +1,8 @@
 #include "store/events/ask_in.h"
 #include "base/arena.h"
+#include "base/limits.h"
+#include "store/events/fold_retention.h"
+#include "store/events/fold_trend.h"
 #include "store/events/scan.h"
 #include "store/events/state_in.h"
 
@@ -8,13 +11,6 @@ static const Msg DEFINITIONS[2][2] = {
     { MSG_define_retention_recurring, MSG_define_retention_first_time },
 };
 static size_t values_of(const AskQuestion *q) { return q->in.kind == ASK_TREND ? q->n : q->n * (q->n + 1) / 2; }
-static Fold fold_of(const AskQuestion *q, const Grid *grid, int64_t *values)
-{
-    Fold f = { .grid = grid, .values = values, .n_values = values_of(q), .first_time = q->in.mode == ASK_FIRST_TIME };
-    if (q->in.kind == ASK_RETENTION) f.person = fold_retention;
-    else f.person = q->in.measure == ASK_PEOPLE ? fold_trend_people : fold_trend_count;
-    return f;
-}
 static Status add_missing(Cx *cx, const Snapshot *snap, const AskQuestion *q, Answer *ret)
 {
     Str *missing = ARENA_MANY(cx->arena, Str, snap->set->n + 1);
@@ -33,12 +29,14 @@ static Status answer(Cx *cx, const Snapshot *snap, const AskQuestion *q, Answer 
 {
     Grid grid = { q->n, q->starts };
     int64_t *values = ARENA_MANY(cx->arena, int64_t, values_of(q) + 1);
-    ScanPlan plan = { .sel = &q->sel, .from = q->from, .to = q->to, .count_from = q->in.kind == ASK_TREND ?
-        q->from : q->starts[0] };
+    ScanRun run = { .deadline = clock_mono() + ASK_SECONDS_MAX * 1000 };
+    ScanPlan plan = { .sel = &q->sel, .from = q->from, .to = q->to, .run = &run,
+        .count_from = q->in.kind == ASK_TREND ? q->from : q->starts[0] };
     ScanCount count;
     if (!values) return fail(cx, ST_NO_MEM, "ask: %zu values", values_of(q));
-    Fold fold = fold_of(q, &grid, values);
-    TRY(scan_fold(cx, snap, &plan, &fold, &count));
+    FoldTrend trend = fold_trend(&grid, q->in.measure == ASK_PEOPLE, values);
+    FoldRetention retention = fold_retention(&grid, q->in.mode == ASK_FIRST_TIME, values);
+    TRY(scan_fold(cx, snap, &plan, q->in.kind == ASK_TREND ? &trend.fold : &retention.fold, &count));
     *ret = (Answer){ .kind = (AskKind)q->in.kind, .period = (Period)q->in.period, .zone = q->zone,
         .week_start = q->week_start,
         .n = q->n, .starts = q->starts, .values = values, .events_read = count.events, .people = count.people,

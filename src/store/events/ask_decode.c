@@ -3,6 +3,8 @@
 #include "base/limits.h"
 #include <string.h>
 
+enum { EVENT_PREDS_MAX = (SELECTOR_PREDS - ASK_FILTERS_MAX) / 2 };      /* of one of two events */
+
 static const char *const KINDS[] = { "trend", "retention", NULL }, *const MEASURES[] = { "count", "people", NULL };
 static const char *const PERIODS[] = { "hour", "day", "week", "month", NULL }, *const MODES[] = { "recurring",
     "first_time", NULL };
@@ -64,17 +66,22 @@ static Status value_of(Cx *cx, Str field, const JsonNode *v, Prop *ret)
     default:          return wrong(cx, field, "text, number, true, false, null");
     }
 }
-static Status pred_add(Cx *cx, Selector *s, Str field, Str prop, Op op, const JsonNode *value, uint8_t bits)
+static Status pred_of(Cx *cx, Str field, Str prop, Op op, const JsonNode *value, Where *ret)
 {
     Prop v;
     TRY(value_of(cx, field, value, &v));
     if (op == OP_CONTAINS && v.kind != PROP_STR) return wrong(cx, field, "text");
     if (op >= OP_LT && op <= OP_GE && v.kind != PROP_STR && v.kind != PROP_INT && v.kind != PROP_DOUBLE)
         return wrong(cx, field, "text, number");
-    if (s->n_preds == SELECTOR_PREDS)
-        return refuse(cx, ST_INVALID, field, MSG_too_many, PARAMS({ "max", SELECTOR_PREDS, { 0 } }));
-    s->preds[s->n_preds++] = (Pred){ .prop = prop, .op = op, .value = v, .bits = bits };
+    *ret = (Where){ .kind = WHERE_PRED, .pred = { .prop = prop, .op = op, .value = v } };
     return ST_OK;
+}
+static Status all_of(Cx *cx, size_t n, Str field, size_t max, Where *ret, Where **ret_kids)
+{
+    if (n > max) return refuse(cx, ST_INVALID, field, MSG_too_many, PARAMS({ "max", (int64_t)max, { 0 } }));
+    *ret_kids = ARENA_MANY(cx->arena, Where, n + 1);
+    *ret = (Where){ .kind = WHERE_ALL, .kids = *ret_kids, .n = n };
+    return *ret_kids ? ST_OK : fail(cx, ST_NO_MEM, "ask: %zu conditions", n);
 }
 static Status field_of(Cx *cx, const char *a, Str b, Str *ret)
 {
@@ -84,41 +91,45 @@ static Status field_of(Cx *cx, const char *a, Str b, Str *ret)
     *ret = buf_str(&f);
     return f.bad ? fail(cx, ST_NO_MEM, "ask: a field's name") : ST_OK;
 }
-static Status matcher_add(Cx *cx, Selector *s, const char *at, const AskMatcher *m)
+static Status matcher_add(Cx *cx, AskQuestion *q, const char *at, const AskMatcher *m)
 {
-    uint8_t bit = (uint8_t)(1 << s->n_matchers);
-    s->matchers[s->n_matchers].any = m->name.n == 0;
-    s->matchers[s->n_matchers++].name = m->name;
-    Str field;
+    Where *where = &q->event[q->sel.n_matchers], *kids;
+    Matcher *to = &q->sel.matchers[q->sel.n_matchers++];
+    Str field, whole;
+    *to = (Matcher){ .any = m->name.n == 0, .name = m->name };
     TRY(field_of(cx, at, S(".props"), &field));
     if (!m->props || m->props->kind == JSON_NULL) return ST_OK;
     if (m->props->kind != JSON_OBJECT) return wrong(cx, field, "object");
+    TRY(all_of(cx, m->props->n, field, EVENT_PREDS_MAX, where, &kids));
+    to->where = where;
+    TRY(field_of(cx, at, S(".props."), &field));
     const JsonNode *key = json_first(m->props);
     for (uint32_t i = 0; i < m->props->n; i++) {
         const JsonNode *value = json_next(key);
-        TRY(field_of(cx, at, S(".props."), &field));
-        Str whole;
         Buf b = buf_new(cx->arena, JSON_TEXT_MAX);
         buf_add(&b, field);
         buf_add(&b, key->s);
         if (b.bad) return fail(cx, ST_NO_MEM, "ask: a field's name");
         whole = buf_str(&b);
-        TRY(pred_add(cx, s, whole, key->s, OP_IS, value, bit));
+        TRY(pred_of(cx, whole, key->s, OP_IS, value, &kids[i]));
         key = json_next(value);
     }
     return ST_OK;
 }
-static Status filters_add(Cx *cx, Selector *s, const List *filter)
+static Status filters_add(Cx *cx, AskQuestion *q, const List *filter)
 {
     const AskFilter *f = filter->p;
-    uint8_t all = (uint8_t)((1 << s->n_matchers) - 1);
+    Where *kids;
+    if (filter->n == 0) return ST_OK;
+    TRY(all_of(cx, filter->n, S("filter"), ASK_FILTERS_MAX, &q->filter, &kids));
+    q->sel.filter = &q->filter;
     for (size_t i = 0; i < filter->n; i++) {
         Buf b = buf_new(cx->arena, 64);
         buf_addz(&b, "filter[");
         buf_i64(&b, (int64_t)i);
         buf_addz(&b, "].value");
         if (b.bad) return fail(cx, ST_NO_MEM, "ask: a field's name");
-        TRY(pred_add(cx, s, buf_str(&b), f[i].prop, (Op)f[i].op, f[i].value, all));
+        TRY(pred_of(cx, buf_str(&b), f[i].prop, (Op)f[i].op, f[i].value, &kids[i]));
     }
     return ST_OK;
 }
@@ -139,7 +150,7 @@ static Status decode_trend(Cx *cx, AskQuestion *q)
     if (q->from >= q->to) return refuse(cx, ST_INVALID, S("to"), MSG_empty_range, NO_PARAMS);
     TRY(zone_grid(cx, q->zone, (Period)q->in.period, q->week_start, q->from, q->to, ASK_PERIODS_MAX, &q->starts,
         &q->n));
-    return matcher_add(cx, &q->sel, "event", &q->in.event);
+    return matcher_add(cx, q, "event", &q->in.event);
 }
 static Status decode_retention(Cx *cx, AskQuestion *q)
 {
@@ -157,8 +168,8 @@ static Status decode_retention(Cx *cx, AskQuestion *q)
     q->starts = starts;
     q->from = q->in.mode == ASK_FIRST_TIME ? INT64_MIN : starts[0];
     q->to = starts[q->n];
-    TRY(matcher_add(cx, &q->sel, "start_event", &q->in.start_event));
-    return matcher_add(cx, &q->sel, "return_event", &q->in.return_event);
+    TRY(matcher_add(cx, q, "start_event", &q->in.start_event));
+    return matcher_add(cx, q, "return_event", &q->in.return_event);
 }
 Status ask_decode(Cx *cx, Str question, Str zone, AskQuestion *ret)
 {
@@ -167,5 +178,5 @@ Status ask_decode(Cx *cx, Str question, Str zone, AskQuestion *ret)
     TRY(zone_get(cx, ret->in.timezone.n ? ret->in.timezone : zone, &ret->zone));
     ret->week_start = ret->in.had_week_start ? ret->in.week_start : 1;
     TRY(ret->in.kind == ASK_TREND ? decode_trend(cx, ret) : decode_retention(cx, ret));
-    return filters_add(cx, &ret->sel, &ret->in.filter);
+    return filters_add(cx, ret, &ret->in.filter);
 }

@@ -24,6 +24,7 @@ typedef struct AskQuestion {
     const int64_t *starts;
     size_t   n;
     Selector sel;
+    Where    event[2], filter;   /* of the matchers; of all */
 } AskQuestion;
 /* zone: the product's, for a question that names none. */
 Status ask_decode(Cx *, Str question, Str zone, AskQuestion *ret) MUST_USE;

@@ -41,8 +41,8 @@ static Status event_of(Cx *cx, RowScan *r, Stream *t, uint32_t *ret_actor, Event
     } else {
         Entry e;
         size_t used;
-        st = entry_get(&r->scratch, (Str){ t->s->rows[i].at, t->s->rows[i].size }, &e, &used);
-        *ret_actor = t->s->rows[i].actor;
+        st = entry_get(&r->scratch, (Str){ t->s->rows.p[i].at, t->s->rows.p[i].size }, &e, &used);
+        *ret_actor = t->s->rows.p[i].actor;
         *ret = e.event;
     }
     return st == ST_OK ? ST_OK : fail(cx, st, "%s", r->scratch.why.log);
@@ -76,16 +76,21 @@ static Status over_sources(Cx *cx, const Snapshot *snap, ScanSources *all, bool 
 Status scan_rows(Cx *cx, const Snapshot *snap, int64_t from, int64_t to, bool hide_erased, ScanRow *each, void *arg)
 {
     static const Selector everything = { .matchers = { { .any = true } }, .n_matchers = 1 };
-    SourcePlan plan = { .sel = &everything, .people = snap->people, .from = from, .to = to, .key_last = UINT32_MAX,
+    SelectorPlan sel;
+    SourcePlan plan = { .sel = &sel, .people = snap->people, .from = from, .to = to, .key_last = UINT32_MAX,
         .whole = true };
+    SourceWork work;
     ScanInput in;
     ScanSources all;
+    TRY(selector_plan(cx, &everything, &sel));
     TRY(scan_input(cx, snap, &plan, true, &in));
-    Status st = scan_sources(cx, snap, &plan, &in, &all);
+    Status st = source_work_open(cx, &work);
+    if (st == ST_OK) st = scan_sources(cx, snap, &plan, &in, &work, &all);
     if (st == ST_OK) {
         st = over_sources(cx, snap, &all, hide_erased, each, arg);
         scan_sources_done(&all);
     }
+    source_work_done(&work);
     scan_input_done(&in);
     return st == ST_NOT_FOUND ? ST_OK : st;
 }

@@ -1,5 +1,6 @@
-#include "store/events/selector.h"
+#include "store/events/selector_in.h"
 #include "base/arena.h"
+#include <stdlib.h>
 #include <string.h>
 
 static bool text_in(Str s, Str part) { return part.n == 0 || (s.n && memmem(s.p, s.n, part.p, part.n)); }
@@ -33,6 +34,12 @@ static bool ordered(Op op, const Prop *p, const Prop *v)
     if (!(a <= b) && !(a >= b)) return false;
     return in_order(op, (a > b) - (a < b));
 }
+static bool one_of(const Prop *p, const Prop *v)
+{
+    if (p->kind != PROP_STR || v->kind != PROP_LIST) return false;
+    for (size_t i = 0; i < v->list.n; i++) if (str_eq(p->s, v->list.p[i])) return true;
+    return false;
+}
 bool selector_holds(const Pred *q, const Prop *p)
 {
     static const Prop missing = { .kind = PROP_NULL };
@@ -43,132 +50,126 @@ bool selector_holds(const Pred *q, const Prop *p)
     case OP_CONTAINS: return contains(p, &q->value);
     case OP_SET:      return p->kind != PROP_NULL;
     case OP_NOT_SET:  return p->kind == PROP_NULL;
+    case OP_IN:       return one_of(p, &q->value);
     default:          return ordered(q->op, p, &q->value);
     }
 }
 
-/* ---- blocks of segments ---- */
+/* ---- made ready ---- */
 
-Status selector_segment(Cx *cx, const Selector *sel, const Segment *s, SelectorSegment *ret)
+static int by_text(const void *a, const void *b) { return str_cmp(*(const Str *)a, *(const Str *)b); }
+bool selector_takes(const SelectorNode *n, const Prop *p)
 {
-    uint8_t *names = ARENA_MANY(cx->arena, uint8_t, s->n_names + 1), *origins = ARENA_MANY(cx->arena, uint8_t,
-        s->n_origins + 1);
-    int64_t *props = ARENA_MANY(cx->arena, int64_t, sel->n_preds + 1);
-    uint8_t any = 0;
-    if (!names || !origins || !props) return fail(cx, ST_NO_MEM, "selector");
-    for (uint32_t i = 0; i < s->n_names; i++) {
-        for (size_t m = 0; m < sel->n_matchers; m++)
-            if (sel->matchers[m].any || str_eq(sel->matchers[m].name, s->names[i]))
-                names[i] = (uint8_t)(names[i] | 1 << m);
-        any |= names[i];
-    }
-    for (uint32_t i = 0; i < s->n_origins; i++) origins[i] = s->origins[i].flags & sel->hide ? 0 : UINT8_MAX;
-    for (size_t i = 0; i < sel->n_preds; i++) {
-        uint32_t prop;
-        props[i] = segment_prop(s, sel->preds[i].prop, &prop) ? (int64_t)prop : -1;
-    }
-    *ret = (SelectorSegment){ names, origins, props, any };
-    return ST_OK;
+    if (n->pred->op != OP_IN) return selector_holds(n->pred, p);
+    return p->kind == PROP_STR && n->n_in && bsearch(&p->s, n->in, n->n_in, sizeof *n->in, by_text);
 }
-static void drop_where_missing(const Pred *q, uint8_t *code, size_t n)
+Status selector_plan_prop(Cx *cx, SelectorPlan *plan, Str name, int32_t *ret)
 {
-    if (!selector_holds(q, NULL)) for (size_t i = 0; i < n; i++) code[i] &= (uint8_t)~q->bits;
-}
-/* known: by code of a text, 0 not compared yet, 1 no, 2 yes. */
-static void drop_where_not(const Pred *q, const BlockProp *p, uint8_t *code, uint32_t n, uint8_t *known, Str *items)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        if (!(code[i] & q->bits)) continue;
-        bool text = p->kind[i] == PROP_STR, holds;
-        if (text && known[p->value[i]]) {
-            holds = known[p->value[i]] == 2;
-        } else {
-            Prop v = segment_value(p, i, items);
-            holds = selector_holds(q, &v);
-            if (text) known[p->value[i]] = holds ? 2 : 1;
-        }
-        if (!holds) code[i] &= (uint8_t)~q->bits;
-    }
-}
-static Status pred_block(Cx *cx, const Pred *q, uint32_t prop, Block *b, uint8_t *code)
-{
-    BlockProp p;
-    Status st = segment_block_prop(cx, b, prop, &p);
-    if (st == ST_NOT_FOUND) {
-        drop_where_missing(q, code, b->n);
+    *ret = str_is(name, "$event") ? SELECTOR_EVENT : str_is(name, "$source") ? SELECTOR_SOURCE :
+        str_is(name, "$trust") ? SELECTOR_TRUST : 0;
+    if (*ret < 0) return ST_OK;
+    for (size_t i = 0; i < plan->n_props; i++) {
+        if (!str_eq(plan->props[i], name)) continue;
+        *ret = (int32_t)i;
         return ST_OK;
     }
-    TRY(st);
-    uint8_t *known = mem_get(p.n_local + p.n_dict);
-    Str *items = mem_get(segment_longest_list(&p) * sizeof *items);
-    if (known && items) drop_where_not(q, &p, code, b->n, known, items);
-    else st = fail(cx, ST_NO_MEM, "selector: a property");
-    mem_free(known);
-    mem_free(items);
-    segment_prop_done(&p);
-    return st;
+    if (plan->n_props == SELECTOR_PREDS + SELECTOR_MORE) return fail(cx, ST_BUG, "selector: too many properties");
+    *ret = (int32_t)plan->n_props;
+    plan->props[plan->n_props++] = name;
+    return ST_OK;
 }
-Status selector_block(Cx *cx, const Selector *sel, const SelectorSegment *in, Block *b, uint8_t *code, uint8_t *ret_any)
+static Status too_many(Cx *cx, int64_t max)
 {
-    uint8_t any = 0;
-    TRY(segment_block_names(cx, b));
-    for (uint32_t i = 0; i < b->n; i++) {
-        code[i] = in->name_bits[b->name[i]] & in->origin_bits[b->origin[i]];
-        any |= code[i];
+    return refuse(cx, ST_INVALID, S("filter"), MSG_too_many, PARAMS({ "max", max, { 0 } }));
+}
+static Status plan_pred(Cx *cx, SelectorPlan *plan, SelectorNode *to)
+{
+    if (plan->n_preds == SELECTOR_PREDS) return too_many(cx, SELECTOR_PREDS);
+    to->number = (uint32_t)plan->n_preds++;
+    TRY(selector_plan_prop(cx, plan, to->pred->prop, &to->prop));
+    if (to->pred->op != OP_IN || to->pred->value.kind != PROP_LIST) return ST_OK;
+    to->n_in = to->pred->value.list.n;
+    Str *in = ARENA_MANY(cx->arena, Str, to->n_in + 1);
+    if (!in) return fail(cx, ST_NO_MEM, "selector: %zu texts", to->n_in);
+    if (to->n_in) memcpy(in, to->pred->value.list.p, to->n_in * sizeof *in);
+    if (to->n_in) qsort(in, to->n_in, sizeof *in, by_text);
+    to->in = in;
+    return ST_OK;
+}
+static Status plan_node(Cx *cx, SelectorPlan *plan, const Where *w, int depth, SelectorNode *to)
+{
+    if (depth == SELECTOR_DEPTH) return too_many(cx, SELECTOR_DEPTH);
+    *to = (SelectorNode){ .kind = w->kind, .n = w->n, .pred = &w->pred, .people = w->people };
+    if (w->kind == WHERE_PEOPLE) plan->people = true;
+    if (w->kind == WHERE_PEOPLE) return ST_OK;
+    if (w->kind == WHERE_PRED) return plan_pred(cx, plan, to);
+    SelectorNode *kids = ARENA_MANY(cx->arena, SelectorNode, w->n + 1);
+    if (!kids) return fail(cx, ST_NO_MEM, "selector: %zu parts", w->n);
+    for (size_t i = 0; i < w->n; i++) TRY(plan_node(cx, plan, &w->kids[i], depth + 1, &kids[i]));
+    to->kids = kids;
+    return ST_OK;
+}
+static Status plan_tree(Cx *cx, SelectorPlan *plan, const Where *w, const SelectorNode **ret)
+{
+    SelectorNode *root = w ? ARENA_NEW(cx->arena, SelectorNode) : NULL;
+    *ret = root;
+    if (!w) return ST_OK;
+    return root ? plan_node(cx, plan, w, 0, root) : fail(cx, ST_NO_MEM, "selector");
+}
+Status selector_plan(Cx *cx, const Selector *sel, SelectorPlan *ret)
+{
+    SelectorPlan p = { .sel = sel, .props = ARENA_MANY(cx->arena, Str, SELECTOR_PREDS + SELECTOR_MORE) };
+    if (!p.props) return fail(cx, ST_NO_MEM, "selector");
+    if (sel->n_matchers > SELECTOR_MATCHERS) return fail(cx, ST_BUG, "selector: %zu matchers", sel->n_matchers);
+    TRY(plan_tree(cx, &p, sel->filter, &p.filter));
+    for (size_t m = 0; m < sel->n_matchers; m++) {
+        TRY(plan_tree(cx, &p, sel->matchers[m].where, &p.where[m]));
+        if (p.where[m] || p.filter) p.needs |= UINT32_C(1) << m;
     }
-    for (size_t k = 0; k < sel->n_preds && any; k++) {
-        const Pred *q = &sel->preds[k];
-        if (!(any & q->bits)) continue;
-        if (in->prop[k] < 0) drop_where_missing(q, code, b->n);
-        else TRY(pred_block(cx, q, (uint32_t)in->prop[k], b, code));
-        any = 0;
-        for (uint32_t i = 0; i < b->n; i++) any |= code[i];
-    }
-    *ret_any = any;
+    *ret = p;
     return ST_OK;
 }
 
-/* ---- rows of the tail ---- */
+/* ---- single events ---- */
 
-Status selector_tail(Cx *cx, const Selector *sel, const Snapshot *snap, SelectorTail *ret)
+uint32_t selector_name(const Selector *sel, Str name)
 {
-    *ret = (SelectorTail){ 0 };
+    uint32_t ret = 0;
     for (size_t m = 0; m < sel->n_matchers; m++)
-        ret->known[m] = !sel->matchers[m].any && snapshot_name(snap, sel->matchers[m].name, &ret->name[m]);
-    ret->scratch = (Cx){ .arena = arena_new(8 << 20), .now = cx->now };
-    return ret->scratch.arena ? ST_OK : fail(cx, ST_NO_MEM, "selector: scratch");
+        if (sel->matchers[m].any || str_eq(sel->matchers[m].name, name)) ret |= UINT32_C(1) << m;
+    return ret;
 }
-void selector_tail_done(SelectorTail *t)
+Prop selector_value(const Event *e, Str name, int32_t prop)
 {
-    arena_free(t->scratch.arena);
-    t->scratch.arena = NULL;
-}
-static uint8_t code_of_props(const Selector *sel, const Event *e, uint8_t code)
-{
-    for (size_t k = 0; k < sel->n_preds && code; k++) {
-        const Pred *q = &sel->preds[k];
-        const Prop *p = NULL;
-        for (size_t i = 0; i < e->n_props && !p; i++)
-            if (str_eq(e->props[i].name, q->prop) && e->props[i].kind != PROP_NULL) p = &e->props[i];
-        if ((code & q->bits) && !selector_holds(q, p)) code &= (uint8_t)~q->bits;
+    switch (prop) {
+    case SELECTOR_EVENT:  return (Prop){ .kind = PROP_STR, .s = e->name };
+    case SELECTOR_SOURCE: return (Prop){ .kind = PROP_INT, .i = e->source };
+    case SELECTOR_TRUST:  return (Prop){ .kind = PROP_INT, .i = e->trust };
+    default: break;
     }
-    return code;
+    for (size_t i = 0; i < e->n_props; i++)
+        if (e->props[i].kind != PROP_NULL && str_eq(e->props[i].name, name)) return e->props[i];
+    return (Prop){ .kind = PROP_NULL };
 }
-Status selector_row(const Selector *sel, SelectorTail *t, const TailRow *r, uint8_t *ret)
+static bool takes(const SelectorPlan *plan, const SelectorNode *n, const Event *e, uint32_t root)
 {
-    uint8_t code = 0, needs = 0;
-    Entry e;
-    size_t used;
-    *ret = 0;
-    if (r->flags & sel->hide) return ST_OK;
-    for (size_t m = 0; m < sel->n_matchers; m++)
-        if (sel->matchers[m].any || (t->known[m] && t->name[m] == r->name)) code = (uint8_t)(code | 1 << m);
-    for (size_t k = 0; k < sel->n_preds; k++) needs |= sel->preds[k].bits;
-    if (code & needs) {
-        arena_reset(t->scratch.arena);
-        TRY(entry_get(&t->scratch, (Str){ r->at, r->size }, &e, &used));
-        code = code_of_props(sel, &e.event, code);
+    bool all = n->kind == WHERE_ALL;
+    switch (n->kind) {
+    case WHERE_PRED: {
+        Prop p = selector_value(e, n->pred->prop, n->prop);
+        return selector_takes(n, &p);
     }
-    *ret = code;
-    return ST_OK;
+    case WHERE_PEOPLE: return people_set_has(n->people, root);
+    case WHERE_NOT:    return !takes(plan, n->kids, e, root);
+    case WHERE_ALL: case WHERE_ANY: break;
+    }
+    for (size_t i = 0; i < n->n; i++) if (takes(plan, &n->kids[i], e, root) != all) return !all;
+    return all;
+}
+uint32_t selector_event(const SelectorPlan *plan, const Event *e, uint32_t root, uint32_t named)
+{
+    if (named && plan->filter && !takes(plan, plan->filter, e, root)) return 0;
+    for (size_t m = 0; m < plan->sel->n_matchers; m++)
+        if ((named >> m & 1) && plan->where[m] && !takes(plan, plan->where[m], e, root)) named &= ~(UINT32_C(1) << m);
+    return named;
 }

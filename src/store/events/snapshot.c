@@ -3,7 +3,7 @@
 static Status take(Cx *cx, State *s, Snapshot *ret)
 {
     TRY(state_index(cx, s));
-    *ret = (Snapshot){ .state = s };
+    *ret = (Snapshot){ .state = s, .actors = actors_count(s->actors) };
     TRY(state_view(cx, s, &ret->people));
     Tail *tails[2] = { s->old, s->cur };
     for (int i = 0; i < 2; i++) {

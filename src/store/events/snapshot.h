@@ -12,6 +12,7 @@ typedef struct Snapshot {
     size_t      rows[2];
     SegmentSet *set;
     PeopleView *people;
+    uint32_t    actors;          /* numbers of people are below it */
     int64_t     received;        /* of the newest event */
 } Snapshot;
 /* Indexes what the log has handed over and nobody has read yet. */

@@ -42,7 +42,7 @@ typedef struct Row {
     const char *at;
     uint32_t    key, size, actor;
     int32_t     month;
-    uint8_t     code;
+    uint32_t    mask, slot;      /* the scan's: of its selector, and where its values stand */
 } Row;
 /* Stable, by (month, key, time). room: as many rows again. Cost: up to 9 passes of counting sort. */
 void   tail_sort(Row *, size_t n, Row *room);

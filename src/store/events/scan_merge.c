@@ -1,0 +1,168 @@
+#include "store/events/scan_in.h"
+#include "base/arena.h"
+#include <string.h>
+
+static Status room(Cx *cx, ScanMerge *m, size_t n)
+{
+    size_t cap = m->cap ? m->cap : 256;
+    if (n <= m->cap) return ST_OK;
+    while (cap < n) cap *= 2;
+    int64_t *time = mem_grow(m->time, cap * sizeof *time);
+    if (time) m->time = time;
+    uint32_t *mask = mem_grow(m->mask, cap * sizeof *mask);
+    if (mask) m->mask = mask;
+    bool good = time && mask;
+    for (size_t k = 0; k < m->plan->n_slots; k++) {
+        uint8_t *kind = mem_grow(m->kind[k], cap);
+        if (kind) m->kind[k] = kind;
+        uint64_t *value = mem_grow(m->value[k], cap * sizeof *value);
+        if (value) m->value[k] = value;
+        good &= kind && value;
+    }
+    if (!good) return fail(cx, ST_NO_MEM, "scan: a person's events");
+    m->cap = cap;
+    return ST_OK;
+}
+static Status gather(Cx *cx, ScanMerge *m, const Source *s)
+{
+    TRY(room(cx, m, m->n + s->n));
+    memcpy(m->time + m->n, s->time, s->n * sizeof *m->time);
+    memcpy(m->mask + m->n, s->mask, s->n * sizeof *m->mask);
+    for (size_t k = 0; k < m->plan->n_slots; k++) {
+        memcpy(m->kind[k] + m->n, s->kind[k], s->n);
+        memcpy(m->value[k] + m->n, s->value[k], s->n * sizeof *m->value[k]);
+    }
+    m->n += s->n;
+    return ST_OK;
+}
+/* values: as many as there are rows, put into the rows' order. */
+static void permute(const Row *rows, size_t n, uint64_t *values, uint8_t *kinds, Row *room)
+{
+    uint64_t *v = (uint64_t *)(void *)room;
+    uint8_t *c = (uint8_t *)(v + n);
+    for (size_t i = 0; i < n; i++) v[i] = values[rows[i].slot], c[i] = kinds[rows[i].slot];
+    memcpy(values, v, n * sizeof *v);
+    memcpy(kinds, c, n);
+}
+/* Spans are sorted already and months apart, so that mostly there is nothing to do. */
+static Status into_order(Cx *cx, ScanMerge *m)
+{
+    size_t n = m->n, i = 1;
+    while (i < n && m->time[i - 1] <= m->time[i]) i++;
+    if (i >= n) return ST_OK;
+    Row *rows = mem_get(2 * n * sizeof *rows);
+    if (!rows) return fail(cx, ST_NO_MEM, "scan: a person's events");
+    for (i = 0; i < n; i++) rows[i] = (Row){ .time = m->time[i], .mask = m->mask[i], .slot = (uint32_t)i };
+    tail_sort(rows, n, rows + n);
+    for (i = 0; i < n; i++) m->time[i] = rows[i].time, m->mask[i] = rows[i].mask;
+    for (size_t k = 0; k < m->plan->n_slots; k++) permute(rows, n, m->value[k], m->kind[k], rows + n);
+    mem_free(rows);
+    return ST_OK;
+}
+
+/* ---- one person's span ---- */
+
+static Status trait_room(Cx *cx, ScanMerge *m, size_t k, size_t n)
+{
+    uint8_t *kind = mem_grow(m->trait_kind[k], n);
+    if (kind) m->trait_kind[k] = kind;
+    uint64_t *value = mem_grow(m->trait_value[k], n * sizeof *value);
+    if (value) m->trait_value[k] = value;
+    return kind && value ? ST_OK : fail(cx, ST_NO_MEM, "scan: a trait");
+}
+static Status fill_traits(Cx *cx, ScanMerge *m, uint32_t root, size_t n, FoldCol *cols)
+{
+    size_t cap = n > m->cap_trait ? n * 2 : m->cap_trait;
+    for (size_t k = 0; k < m->plan->n_slots; k++) {
+        const TraitColumn *t = &m->traits[k];
+        if (m->plan->slots[k].kind != SLOT_TRAIT) continue;
+        if (cap > m->cap_trait) TRY(trait_room(cx, m, k, cap));
+        size_t at = m->one ? 0 : root;
+        memset(m->trait_kind[k], at < t->n ? t->kind[at] : PROP_NULL, n);
+        for (size_t i = 0; i < n; i++) m->trait_value[k][i] = at < t->n ? t->value[at] : 0;
+        cols[k] = (FoldCol){ m->trait_kind[k], m->trait_value[k] };
+    }
+    m->cap_trait = cap;
+    return ST_OK;
+}
+static Status limited(Cx *cx, Status st)
+{
+    if (st == ST_LIMITED) return refuse(cx, st, S("memory"), MSG_question_memory, NO_PARAMS);
+    return fail(cx, st, "scan: a fold could not go on");
+}
+static Status person(Cx *cx, ScanMerge *m, const Span *all, uint8_t *const kind[], uint64_t *const value[])
+{
+    FoldCol cols[SCAN_SLOTS];
+    Span s = *all;
+    size_t before = 0;
+    while (before < s.n && s.time[before] < m->plan->count_from) before++;
+    if (joins_flags(m->snap->people, s.root) & SCAN_LEFT_OUT) {
+        m->count.left_out += before < s.n;
+        return ST_OK;
+    }
+    for (size_t k = 0; k < m->plan->n_slots; k++) cols[k] = (FoldCol){ kind[k], value[k] };
+    if (m->plan->n_slots) TRY(fill_traits(cx, m, s.root, s.n, cols));
+    s.cols = cols;
+    m->count.events += (int64_t)(s.n - before);
+    m->count.people += before < s.n;
+    m->fold->person(m->fold, &s);
+    return m->fold->st == ST_OK ? ST_OK : limited(cx, m->fold->st);
+}
+
+/* ---- out of the sources ---- */
+
+/* Nobody else has this person, and its own stream not in the next block either: the span is all there is. */
+static bool alone(const ScanSources *all, const Source *s)
+{
+    if (!s->seg || s->person == s->block.n_people) return false;
+    for (size_t i = 0; i < all->n; i++)
+        if (&all->p[i] != s && !all->p[i].done && all->p[i].key == s->key) return false;
+    return true;
+}
+static Status one_person(Cx *cx, ScanMerge *m, ScanSources *all, Source *first)
+{
+    uint32_t key = first->key;
+    if (alone(all, first)) {
+        Span span = { .root = segment_root(key), .n = first->n, .time = first->time, .mask = first->mask };
+        TRY(person(cx, m, &span, first->kind, first->value));
+        return source_next(cx, first);
+    }
+    m->n = 0;
+    for (Source *s = all->p; s < all->p + all->n; s++)
+        while (!s->done && s->key == key) {
+            TRY(gather(cx, m, s));
+            TRY(source_next(cx, s));
+        }
+    TRY(into_order(cx, m));
+    Span span = { .root = segment_root(key), .n = m->n, .time = m->time, .mask = m->mask };
+    return person(cx, m, &span, m->kind, m->value);
+}
+static Source *least(const ScanSources *all)
+{
+    Source *ret = NULL;
+    for (Source *s = all->p; s < all->p + all->n; s++)
+        if (!s->done && (!ret || s->key < ret->key)) ret = s;
+    return ret;
+}
+Status scan_merge(Cx *cx, ScanMerge *m, const SourcePlan *part, const ScanInput *in, const _Atomic bool *quit)
+{
+    ScanSources all;
+    TRY(source_work_open(cx, &m->work));
+    TRY(scan_sources(cx, m->snap, part, in, &m->work, &all));
+    Status st = ST_OK;
+    for (Source *s; st == ST_OK && !*quit && (s = least(&all));) st = one_person(cx, m, &all, s);
+    scan_sources_done(&all);
+    return st;
+}
+void scan_merge_done(ScanMerge *m)
+{
+    mem_free(m->time);
+    mem_free(m->mask);
+    for (size_t k = 0; k < SCAN_SLOTS; k++) {
+        mem_free(m->kind[k]);
+        mem_free(m->value[k]);
+        mem_free(m->trait_kind[k]);
+        mem_free(m->trait_value[k]);
+    }
+    source_work_done(&m->work);
+}
