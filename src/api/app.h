@@ -15,6 +15,7 @@ struct App {
     Keys        *keys;
     SourceCache *sources;
     Ingest      *ingest;
+    struct Imports *imports;
     Live        *live;
     uint8_t      admin_hash[32];             /* SHA-256 of the admin token */
     Str          product, zone, public_url;  /* of the settings */

@@ -19,7 +19,8 @@ static const Field import_fields[] = {
     { .key = "id", .type = F_ID, .prefix = "imp", .required = true },
     { .key = "name", .type = F_STR, .required = true },
     { .key = "format", .type = F_STR, .required = true },
-    { .key = "done", .type = F_I64, .required = true, .doc = "bytes of the file that are durable" },
+    { .key = "done", .type = F_I64, .required = true,
+        .doc = "bytes of the file that are taken in: the next piece begins there" },
     { .key = "kept", .type = F_I64, .required = true },
     { .key = "rejected", .type = F_I64, .required = true },
 };
@@ -38,12 +39,19 @@ static const Shape reject_shape = { .name = "import_reject", .fields = reject_fi
     .size = 128 };
 static const Field rows_fields[] = {
     { .key = "import", .type = F_OBJECT, .of = &import_shape, .required = true },
+    { .key = "durable", .type = F_I64, .required = true,
+        .doc = "bytes of the file that are stored for good; the rest is with the last piece, or after ten quiet "
+               "seconds" },
     { .key = "kept", .type = F_I64, .required = true },
     { .key = "repeated", .type = F_I64, .required = true, .doc = "rows that had been imported before" },
     { .key = "rejects", .type = F_LIST, .item = F_OBJECT, .of = &reject_shape, .required = true },
 };
 static const Shape rows_shape = { .name = "import_rows", .fields = rows_fields, .n = COUNT(rows_fields), .size = 256 };
 
+static ImportDeps deps_of(const Req *rq)
+{
+    return (ImportDeps){ .events = rq->app->events, .keys = rq->app->keys, .imports = rq->app->imports };
+}
 static Status post_import(Cx *cx, const Req *rq, Res *rs)
 {
     ImportSpec spec = { .source = req_query(cx, rq, "source"), .name = req_query(cx, rq, "name"),
@@ -52,7 +60,8 @@ static Status post_import(Cx *cx, const Req *rq, Res *rs)
                         .as_new = str_is(req_query(cx, rq, "as_new"), "true") };
     Import m;
 
-    TRY(flow_import_begin(cx, &spec, &m));
+    ImportDeps deps = deps_of(rq);
+    TRY(flow_import_begin(cx, &deps, &spec, &m));
     TRY(source_cache_load(cx, rq->app->sources));
     import_out(res_json(cx, rs, 201), &m);
     return ST_OK;
@@ -61,7 +70,7 @@ static Status post_rows(Cx *cx, const Req *rq, Res *rs)
 {
     int64_t id, at;
     ImportResult r;
-    ImportDeps deps = { .events = rq->app->events, .keys = rq->app->keys };
+    ImportDeps deps = deps_of(rq);
 
     if (!id_parse(rq->params[0], "imp", &id)) return refuse(cx, ST_INVALID, S("id"), MSG_bad_id, NO_PARAMS);
     if (!str_i64(req_query(cx, rq, "at"), &at)) return refuse(cx, ST_INVALID, S("at"), MSG_required, NO_PARAMS);
@@ -71,6 +80,7 @@ static Status post_rows(Cx *cx, const Req *rq, Res *rs)
     JsonW *w = res_json(cx, rs, 200);
     jsonw_open(w, '{');
     jsonw_key(w, S("import"));   import_out(w, &r.import);
+    jsonw_key(w, S("durable"));  jsonw_i64(w, r.durable);
     jsonw_key(w, S("kept"));     jsonw_i64(w, (int64_t)r.kept);
     jsonw_key(w, S("repeated")); jsonw_i64(w, (int64_t)r.repeated);
     jsonw_key(w, S("rejects"));  jsonw_open(w, '[');

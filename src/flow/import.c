@@ -2,7 +2,7 @@
 #include "base/id.h"
 #include "base/limits.h"
 #include "base/utf8.h"
-#include "flow/import_row.h"
+#include "flow/import_fast.h"
 #include <string.h>
 
 enum { BATCH_ROWS = 1000, BATCH_BYTES = 512 << 10, REJECTS_BYTES = 900 << 10, HEAD_MAX = 64 << 10,
@@ -16,6 +16,7 @@ typedef struct Beginning {
     Import fresh;                /* hashed outside the transaction */
     const ImportMap *map;
     Import found;
+    bool   known;                /* found was there before */
 } Beginning;
 static void hash_first(Str first, int64_t n, uint8_t ret[32]) { crypto_sha256((Str){ first.p, (size_t)n }, ret); }
 
@@ -48,17 +49,9 @@ static Status begin_tx(Cx *cx, void *arg)
     same = b->spec->as_new ? NULL : same_file(all, n, b->spec->first);
     if (source.kind == SOURCE_LIUKE) return refuse(cx, ST_CONFLICT, S("source"), MSG_taken, NO_PARAMS);
     if (same) {
-        if (same->done && (!str_eq(same->map, b->spec->map) || !str_eq(same->format, b->spec->format)))
-            return refuse(cx, ST_CONFLICT, S("map"), MSG_import_other_map, NO_PARAMS);
         b->found = *same;
-        if (same->done == 0) {           /* nothing was read: what was said first may have been the mistake */
-            b->found.format = b->fresh.format;
-            b->found.map = b->fresh.map;
-            b->found.head = b->fresh.head;
-        }
-        b->found.hashed = b->fresh.hashed;
-        memcpy(b->found.hash, b->fresh.hash, 32);
-        return import_save(cx, &b->found);
+        b->known = true;
+        return ST_OK;
     }
     if (!b->spec->as_new && name_known(all, n, b->spec->name))
         return refuse(cx, ST_CONFLICT, S("file"), MSG_import_changed, NO_PARAMS);
@@ -87,7 +80,28 @@ static Status check_spec(Cx *cx, const ImportSpec *s)
         return refuse(cx, ST_INVALID, S("columns"), MSG_required, NO_PARAMS);
     return ST_OK;
 }
-Status flow_import_begin(Cx *cx, const ImportSpec *spec, Import *ret)
+static Status save_tx(Cx *cx, void *arg) { return import_save(cx, arg); }
+/* A file that was begun before, with what is stored of it, which records may not have heard of. */
+static Status go_on(Cx *cx, const ImportDeps *deps, const Beginning *b, Import *ret)
+{
+    Import stands;
+    TRY(import_session_stored(cx, deps->imports, ret));
+    stands = *ret;
+    import_session_place(deps->imports, &stands);
+    if (stands.done == 0) {                  /* nothing was read: what was said first may have been the mistake */
+        ret->format = b->fresh.format;
+        ret->map = b->fresh.map;
+        ret->head = b->fresh.head;
+    } else if (!str_eq(ret->map, b->spec->map) || !str_eq(ret->format, b->spec->format)) {
+        return refuse(cx, ST_CONFLICT, S("map"), MSG_import_other_map, NO_PARAMS);
+    }
+    ret->hashed = b->fresh.hashed;
+    memcpy(ret->hash, b->fresh.hash, 32);
+    TRY(tx_run(cx, save_tx, ret));
+    ret->done = stands.done;
+    return ST_OK;
+}
+Status flow_import_begin(Cx *cx, const ImportDeps *deps, const ImportSpec *spec, Import *ret)
 {
     ImportMap map;
     Beginning b = { .spec = spec, .map = &map };
@@ -103,14 +117,15 @@ Status flow_import_begin(Cx *cx, const ImportSpec *spec, Import *ret)
     hash_first(spec->first, b.fresh.hashed, b.fresh.hash);
     TRY(tx_run(cx, begin_tx, &b));
     *ret = b.found;
-    return ST_OK;
+    return b.known ? go_on(cx, deps, &b, ret) : ST_OK;
 }
 
 /* --- rows --- */
 
 typedef struct Reading {
     const ImportDeps *deps;
-    Import *import;
+    ImportSession *s;
+    Import *import;              /* the session's */
     ImportMap map;
     ImportRowCx row;
     ImportResult *result;
@@ -192,10 +207,11 @@ static Status flush(Cx *cx, Reading *rd)
     if (rd->n == 0) return ST_OK;
     TRY(events_append_wait(cx, rd->deps->events, rd->entries, rd->n, rd->same));
     for (size_t i = 0; i < rd->n; i++) {
+        if (rd->entries[i].kind != ENTRY_EVENT) continue;
         rd->result->repeated += rd->same[i];
         rd->result->kept += !rd->same[i];
+        rd->import->kept++;
     }
-    rd->import->kept += (int64_t)rd->n;
     rd->n = rd->bytes = 0;
     arena_reset(rd->rows);
     return ST_OK;
@@ -208,20 +224,45 @@ static Hash128 row_key(const Reading *rd, int64_t at)
     memcpy(text + sizeof rd->import->id, &at, sizeof at);
     return keys_message(rd->deps->keys, rd->import->source, (Str){ text, sizeof text });
 }
-static Status keep(Cx *cx, Reading *rd, const Event *e, int64_t line, int64_t at, Str raw)
+static Status log_entry(Cx *cx, Reading *rd, const Entry *e, Str raw)
 {
-    Entry *to = &rd->entries[rd->n];
-    *to = (Entry){ .kind = ENTRY_EVENT, .event = *e };
-    to->event.message = row_key(rd, at);
-    rd->n++;
+    rd->entries[rd->n++] = *e;
     rd->bytes += raw.n + 64;
-    if (rd->n < BATCH_ROWS && rd->bytes < BATCH_BYTES) return ST_OK;
-    (void)line;
-    return flush(cx, rd);
+    return rd->n < BATCH_ROWS && rd->bytes < BATCH_BYTES ? ST_OK : flush(cx, rd);
 }
-static Status take_event(Cx *cx, Reading *rd, Status st, const Event *e, int64_t line, int64_t at, Str raw)
+static Status keep_join(Cx *cx, Reading *rd, const ImportEvent *row, Str raw)
 {
-    if (st == ST_OK) return keep(cx, rd, e, line, at, raw);
+    Entry e = { .kind = ENTRY_JOIN, .join = { .id = id_new(cx), .user = row->e.actor, .time = row->e.time,
+        .trust = TRUST_SECRET } };
+    if (!row->anon.n || import_session_joined(rd->s, row->anon, row->user)) return ST_OK;
+    TRY(ingest_actor(cx, rd->deps->keys, "anon", row->anon, S("anon"), &e.join.anon));
+    TRY(log_entry(cx, rd, &e, raw));
+    return import_session_join(cx, rd->s, row->anon, row->user);
+}
+/* What is kept sealed is kept in the log, and who keeps traits reads them there; a bulk has no lists. */
+static bool for_the_log(const Event *e)
+{
+    if (e->sealed.n || str_is(e->name, "$identify")) return true;
+    for (size_t i = 0; i < e->n_props; i++) if (e->props[i].kind == PROP_LIST) return true;
+    return false;
+}
+static Status keep(Cx *cx, Reading *rd, const ImportEvent *row, int64_t at, Str raw)
+{
+    Entry e = { .kind = ENTRY_EVENT, .event = row->e };
+    TRY(keep_join(cx, rd, row, raw));
+    if (for_the_log(&row->e)) {
+        e.event.message = row_key(rd, at);
+        return log_entry(cx, rd, &e, raw);
+    }
+    TRY(bulk_event(cx, rd->s->bulk, &row->e));
+    rd->result->kept++;
+    rd->import->kept++;
+    return ST_OK;
+}
+static Status take_event(Cx *cx, Reading *rd, Status st, const ImportEvent *row, int64_t line, int64_t at, Str raw)
+{
+    if (st == ST_OK) st = keep(cx, rd, row, at, raw);
+    if (st == ST_OK) return st;
     return st == ST_INVALID || st == ST_LIMITED ? reject(cx, rd, line, at, raw) : st;
 }
 /* A cell that does not stand in the piece lives in the reader until its next row; an event lives until its batch
@@ -235,16 +276,32 @@ static Status keep_cells(Cx *cx, const CsvRow *r, Str piece, Str *ret)
     }
     return ST_OK;
 }
+/* NOT_FOUND: not this one. */
+static Status quick_row(Cx *cx, Reading *rd, const CsvRow *r)
+{
+    ImportSession *s = rd->s;
+    if (!s->fast_known) {
+        s->fast_known = true;
+        TRY(import_fast_new(cx, rd->deps->keys, s, &rd->map, rd->names, rd->n_names, &s->fast));
+    }
+    Status st = s->fast ? import_fast_row(cx, s->fast, r->cells, r->n) : ST_NOT_FOUND;
+    if (st != ST_OK) return st;
+    rd->result->kept++;
+    rd->import->kept++;
+    return ST_OK;
+}
 static Status csv_row(Cx *cx, Reading *rd, const CsvRow *r, Str piece)
 {
     Str own[IMPORT_COLUMNS_MAX];
-    Event e;
+    ImportEvent e;
     if (r->bad) {
         (void)refuse(cx, ST_INVALID, S("row"), r->why, PARAMS({ .name = "max", .value = r->max }));
         return reject(cx, rd, r->line, r->at, r->raw);
     }
     if (rd->n_names == 0) return keep_head(cx, rd, r->cells, r->n);
     if (r->n == 1 && r->cells[0].n == 0) return ST_OK;        /* an empty line */
+    Status short_way = quick_row(cx, rd, r);
+    if (short_way != ST_NOT_FOUND) return short_way;
     TRY(keep_cells(cx, r, piece, own));
     ImportCells cells = { .names = rd->names, .n_names = rd->n_names, .cells = own, .n = r->n };
     Status st = import_row_cells(cx, &rd->row, &cells, &e);
@@ -288,7 +345,7 @@ static size_t split_spaces(Str line, Str *ret, size_t max)
     }
     return n;
 }
-static Status line_event(Cx *cx, Reading *rd, Str line, Event *e)
+static Status line_event(Cx *cx, Reading *rd, Str line, ImportEvent *e)
 {
     Str cells[IMPORT_COLUMNS_MAX];
     ImportCells in = { .names = rd->names, .n_names = rd->n_names, .cells = cells };
@@ -316,7 +373,7 @@ static Status read_lines(Cx *cx, Reading *rd, Str data, int64_t at, bool last, s
         if (!end && !last) break;
         size_t next = end ? (size_t)(end - data.p) + 1 : data.n;
         Str line = str_trim((Str){ data.p + done, next - done });
-        Event e;
+        ImportEvent e;
         rd->import->line++;
         if (line.n)
             TRY(take_event(cx, rd, line_event(cx, rd, line, &e), &e, rd->import->line, at + (int64_t)done, line));
@@ -325,8 +382,6 @@ static Status read_lines(Cx *cx, Reading *rd, Str data, int64_t at, bool last, s
     *ret_used = done;
     return ST_OK;
 }
-static Status save_tx(Cx *cx, void *arg) { return import_save(cx, arg); }
-
 static Status prepare(Cx *cx, Reading *rd)
 {
     Str head = rd->import->head;
@@ -355,28 +410,59 @@ static Status read_piece(Cx *cx, Reading *rd, Str piece, int64_t at, bool last, 
     cx->arena = rd->own;
     return st;
 }
-Status flow_import_rows(Cx *cx, const ImportDeps *deps, int64_t id, int64_t at, Str piece, bool last, ImportResult *ret)
+/* What the caller had in its own arena and the session needs longer. */
+static Status keep_session(Cx *cx, ImportSession *s, Str head_before)
 {
-    Reading *rd = ARENA_NEW(cx->arena, Reading);
-    ImportResult r = { 0 };
-    Source source;
+    if (s->m.head.p == head_before.p) return ST_OK;
+    size_t n = s->m.head.n;
+    s->m.head = arena_str(s->arena, s->m.head);
+    return n && !s->m.head.p ? fail(cx, ST_NO_MEM, "import") : ST_OK;
+}
+static Status read_into(Cx *cx, Reading *rd, Str piece, int64_t at, bool last)
+{
+    ImportSession *s = rd->s;
     size_t used = 0;
-
-    if (!rd) return fail(cx, ST_NO_MEM, "import");
-    TRY(import_get(cx, id, &r.import));
-    if (at != r.import.done)
-        return refuse(cx, ST_CONFLICT, S("at"), MSG_import_place, PARAMS({ .name = "at", .value = r.import.done }));
-    TRY(source_get(cx, r.import.source, &source));
-    *rd = (Reading){ .deps = deps, .import = &r.import, .result = &r, .own = cx->arena, .rows = arena_new(ROWS_ARENA) };
+    Str head = s->m.head;
+    rd->rows = arena_new(ROWS_ARENA);
     if (!rd->rows) return fail(cx, ST_NO_MEM, "import");
-    rd->row = (ImportRowCx){ .source = source.number };
     Status st = read_piece(cx, rd, piece, at, last, &used);
     arena_free(rd->rows);
     TRY(st);
-    r.import.done = at + (int64_t)used;
-    TRY(tx_run(cx, save_tx, &r.import));
-    r.rejects = rd->rejects;
-    r.n_rejects = rd->n_rejects;
-    *ret = r;
+    TRY(keep_session(cx, s, head));
+    if (!s->told) TRY(import_session_tell(cx, s));
+    s->m.done = at + (int64_t)used;
+    bool over = last && used == piece.n;
+    return over || bulk_full(s->bulk) ? import_session_store(cx, s, over) : ST_OK;
+}
+Status flow_import_rows(Cx *cx, const ImportDeps *deps, int64_t id, int64_t at, Str piece, bool last, ImportResult *ret)
+{
+    Reading *rd = ARENA_NEW(cx->arena, Reading);
+    ImportSession *s;
+
+    if (!rd) return fail(cx, ST_NO_MEM, "import");
+    *ret = (ImportResult){ 0 };
+    TRY(import_session_take(cx, deps->imports, id, &s));
+    if (at != s->m.done) {
+        int64_t stands = s->m.done;
+        import_session_give(deps->imports, s);
+        return refuse(cx, ST_CONFLICT, S("at"), MSG_import_place, PARAMS({ .name = "at", .value = stands }));
+    }
+    *rd = (Reading){ .deps = deps, .s = s, .import = &s->m, .result = ret, .own = cx->arena,
+        .row = { .source = s->source } };
+    Status st = read_into(cx, rd, piece, at, last);
+    if (st != ST_OK) {                           /* half a piece is in it: what is stored is where to go on from */
+        import_session_drop(deps->imports, s);
+        return st;
+    }
+    ret->import = s->m;
+    ret->import.head = arena_str(cx->arena, s->m.head);
+    ret->import.name = arena_str(cx->arena, s->m.name);
+    ret->import.format = arena_str(cx->arena, s->m.format);
+    ret->import.map = arena_str(cx->arena, s->m.map);
+    ret->durable = s->durable.done;
+    ret->rejects = rd->rejects;
+    ret->n_rejects = rd->n_rejects;
+    if (ret->durable == s->m.done && last) import_session_drop(deps->imports, s);
+    else import_session_give(deps->imports, s);
     return ST_OK;
 }

@@ -26,16 +26,24 @@ typedef struct ImportSpec {
     bool as_new;
 } ImportSpec;
 /* zone: of times without one */
-typedef struct ImportDeps { Events *events; const Keys *keys; const Zone *zone; } ImportDeps;
+typedef struct ImportDeps { Events *events; const Keys *keys; const Zone *zone; struct Imports *imports; } ImportDeps;
+
+/* Files being read now: what was taken in of them and is not durable yet. */
+typedef struct Imports Imports;
+Status imports_new(Cx *, Events *, Imports **ret) MUST_USE;
+void   imports_free(Imports *);                  /* before events_close(); NULL is fine */
+/* One step: stores what nobody went on with for some seconds. NOT_FOUND: nothing to do. */
+Status imports_step(Cx *, Imports *) MUST_USE;
 
 /* Known or new: ret->done is where to go on. INVALID "map" or "format"; CONFLICT "file" import_changed. */
-Status flow_import_begin(Cx *, const ImportSpec *, Import *ret) MUST_USE;
+Status flow_import_begin(Cx *, const ImportDeps *, const ImportSpec *, Import *ret) MUST_USE;
 
 enum { IMPORT_RAW_BYTES = 2000 };                /* of a rejected row that are told */
 /* raw: a slice of the piece */
 typedef struct ImportReject { int64_t line, at; Msg code; Str field, message, raw; } ImportReject;
 typedef struct ImportResult {
-    Import  import;              /* after this piece */
+    Import  import;              /* with this piece */
+    int64_t durable;             /* bytes of the file that are stored; the rest is when the last piece is */
     size_t  kept, repeated;
     const ImportReject *rejects; size_t n_rejects;
 } ImportResult;

@@ -127,7 +127,7 @@ static Status cell_prop(Cx *cx, Props *ps, Str name, Str cell)
     return props_add_str(cx, ps, name, cell);
 }
 /* Columns that tell who somebody is, whatever way they are spelt: "Phone number", "phone_number", "手机号". */
-static bool personal_column(Str name)
+bool import_row_personal(Str name)
 {
     static const char *const names[] = { "ip", "ipaddress", "email", "emailaddress", "mail", "phone", "mobile",
         "mobilephone", "cellphone",
@@ -171,13 +171,23 @@ static Status use(Cx *cx, const ImportRowCx *rc, const MapItem *item, Str value,
     case MAP_USER:  row->user = str_trim(value); return ST_OK;
     case MAP_ANON:  row->anon = str_trim(value); return ST_OK;
     case MAP_PROP:
-        if (personal_column(item->prop)) return hide(cx, row, item->prop, value, NULL);
+        if (import_row_personal(item->prop)) return hide(cx, row, item->prop, value, NULL);
         return cell_prop(cx, &row->ps, item->prop, value);
     case MAP_TARGETS_: break;
     }
     return fail(cx, ST_BUG, "import map");
 }
-static Status finish(Cx *cx, const ImportRowCx *rc, Row *row)
+/* A row that names a visitor and a user says that they are one; a placeholder for a visitor says nothing. */
+static Status both_ids(Cx *cx, const ImportRowCx *rc, const Row *row, ImportEvent *ret)
+{
+    Hash128 ignored;
+    Status st = ingest_actor(cx, rc->deps->keys, "anon", row->anon, S("anon"), &ignored);
+    if (st == ST_INVALID) return ST_OK;
+    ret->anon = row->anon;
+    ret->user = row->user;
+    return st;
+}
+static Status finish(Cx *cx, const ImportRowCx *rc, Row *row, ImportEvent *ret)
 {
     Event *e = row->e;
     Str name = e->name;
@@ -201,6 +211,7 @@ static Status finish(Cx *cx, const ImportRowCx *rc, Row *row)
     e->claimed = e->time;
     e->props = row->ps.p;
     e->n_props = row->ps.n;
+    if (known && row->anon.n) TRY(both_ids(cx, rc, row, ret));
     if (row->personal.n == 0) return ST_OK;
     jsonw_close(&row->json, '}');
     if (row->personal.bad) return fail(cx, ST_NO_MEM, "import");
@@ -227,10 +238,10 @@ static Status constants(Cx *cx, const ImportRowCx *rc, Row *row)
         if (rc->map->items[i].constant) TRY(use(cx, rc, &rc->map->items[i], rc->map->items[i].column, row));
     return ST_OK;
 }
-Status import_row_cells(Cx *cx, const ImportRowCx *rc, const ImportCells *in, Event *ret)
+Status import_row_cells(Cx *cx, const ImportRowCx *rc, const ImportCells *in, ImportEvent *ret)
 {
-    *ret = (Event){ 0 };
-    Row row = { .e = ret };
+    *ret = (ImportEvent){ 0 };
+    Row row = { .e = &ret->e };
 
     if (in->n != in->n_names)
         return refuse(cx, ST_INVALID, S(""), MSG_row_cells, PARAMS({ .name = "want", .value = (int64_t)in->n_names },
@@ -240,10 +251,10 @@ Status import_row_cells(Cx *cx, const ImportRowCx *rc, const ImportCells *in, Ev
         Str name = in->names[i], cell = in->cells[i];
         if (mapped(rc->map, name)) TRY(use_cell(cx, rc, name, cell, &row));
         else if (rc->map->no_props) continue;
-        else if (personal_column(name)) TRY(hide(cx, &row, name, cell, NULL));
+        else if (import_row_personal(name)) TRY(hide(cx, &row, name, cell, NULL));
         else TRY(cell_prop(cx, &row.ps, name, cell));
     }
-    return finish(cx, rc, &row);
+    return finish(cx, rc, &row, ret);
 }
 static Status json_text(Cx *cx, const JsonNode *v, Str *ret)
 {
@@ -263,7 +274,7 @@ static Status use_member(Cx *cx, const ImportRowCx *rc, Str key, const JsonNode 
     for (size_t i = 0; i < rc->map->n; i++) {
         const MapItem *item = &rc->map->items[i];
         if (item->constant || !str_eq(item->column, key)) continue;
-        if (item->target == MAP_PROP && personal_column(item->prop)) TRY(hide(cx, row, item->prop, (Str){ 0 }, v));
+        if (item->target == MAP_PROP && import_row_personal(item->prop)) TRY(hide(cx, row, item->prop, (Str){ 0 }, v));
         else if (item->target == MAP_PROP) TRY(props_add_node(cx, &row->ps, item->prop, v));
         else {
             TRY(json_text(cx, v, &text));
@@ -272,11 +283,11 @@ static Status use_member(Cx *cx, const ImportRowCx *rc, Str key, const JsonNode 
     }
     return ST_OK;
 }
-Status import_row_json(Cx *cx, const ImportRowCx *rc, Str line, Event *ret)
+Status import_row_json(Cx *cx, const ImportRowCx *rc, Str line, ImportEvent *ret)
 {
     const JsonNode *o, *key;
-    *ret = (Event){ 0 };
-    Row row = { .e = ret };
+    *ret = (ImportEvent){ 0 };
+    Row row = { .e = &ret->e };
 
     TRY(json_parse(cx, line, &o));
     if (o->kind != JSON_OBJECT)
@@ -286,11 +297,11 @@ Status import_row_json(Cx *cx, const ImportRowCx *rc, Str line, Event *ret)
     for (size_t i = 0; i < o->n; i++) {
         const JsonNode *v = json_next(key);
         if (mapped(rc->map, key->s)) TRY(use_member(cx, rc, key->s, v, &row));
-        else if (!rc->map->no_props && personal_column(key->s)) TRY(hide(cx, &row, key->s, (Str){ 0 }, v));
+        else if (!rc->map->no_props && import_row_personal(key->s)) TRY(hide(cx, &row, key->s, (Str){ 0 }, v));
         else if (!rc->map->no_props) TRY(props_add_node(cx, &row.ps, key->s, v));
         key = json_next(v);
     }
-    return finish(cx, rc, &row);
+    return finish(cx, rc, &row, ret);
 }
 
 static bool take_quoted(Str *rest, Str *ret)

@@ -11,10 +11,14 @@ typedef struct ImportMap { MapItem items[MAP_TARGETS_MAX]; size_t n; bool no_pro
 /* INVALID "map" bad_map with the part that is wrong. */
 Status import_map_read(Cx *, Str text, Str format, ImportMap *ret) MUST_USE;
 
+bool   import_row_personal(Str column);         /* one that tells who somebody is: its cells are sealed */
+
+/* An event, and the two ids of the row where it has both (else empty): they are one person. */
+typedef struct ImportEvent { Event e; Str anon, user; } ImportEvent;
 typedef struct ImportCells { const Str *names; size_t n_names; const Str *cells; size_t n; } ImportCells;
 typedef struct ImportRowCx { const ImportDeps *deps; const ImportMap *map; int source; } ImportRowCx;
-Status import_row_cells(Cx *, const ImportRowCx *, const ImportCells *, Event *ret) MUST_USE;
-Status import_row_json(Cx *, const ImportRowCx *, Str line, Event *ret) MUST_USE;
+Status import_row_cells(Cx *, const ImportRowCx *, const ImportCells *, ImportEvent *ret) MUST_USE;
+Status import_row_json(Cx *, const ImportRowCx *, Str line, ImportEvent *ret) MUST_USE;
 /* A line of an access log in the common or combined form, as cells under import_access_names. */
 Status import_row_access(Cx *, Str line, Str ret[IMPORT_ACCESS_CELLS]) MUST_USE;
 extern const Str import_access_names[IMPORT_ACCESS_CELLS];

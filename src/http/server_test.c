@@ -272,7 +272,7 @@ TEST(a_large_download_is_pulled_piece_by_piece)
     get_reply(fd, "/download", 200);
     assert_int_equal(r.n, 5 << 20);
     assert_false(r.cut);
-    wait_for(&the_app.dropped, 1);            /* dropped after its last byte is sent, so the client may see that first */
+    wait_for(&the_app.dropped, 1);            /* after its last byte is sent: the client may see that first */
     assert_int_equal(the_app.dropped, 1);
     get_reply(fd, "/hello", 200);             /* the connection lives on */
     close(fd);

@@ -1,5 +1,6 @@
 #include "main/instance.h"
 #include "base/id.h"
+#include "flow/import.h"
 #include "net/http_client.h"
 #include "store/records/setting.h"
 #include <errno.h>
@@ -201,6 +202,7 @@ static Status open_stores(Cx *cx, Instance *in)
     TRY(mail_settings(cx, in));
     TRY(source_cache_new(cx, &in->app.sources));
     TRY(source_cache_load(cx, in->app.sources));
+    TRY(imports_new(cx, in->app.events, &in->app.imports));
     return ingest_new(cx, in->app.events, in->app.keys, in->app.sources, &in->app.ingest);
 }
 Status instance_open(Cx *cx, const Config *c, Instance *in)
@@ -217,6 +219,7 @@ void instance_close(Instance *in)
 {
     net_stop();
     ingest_free(in->app.ingest);
+    imports_free(in->app.imports);
     events_close(in->app.events);
     source_cache_free(in->app.sources);
     records_close(in->records);

@@ -1,5 +1,6 @@
 #include "main/jobs.h"
 #include "base/log.h"
+#include "flow/import.h"
 #include "flow/outbox.h"
 #include "flow/traits.h"
 #include "job/mail_job.h"
@@ -25,11 +26,13 @@ static Status send_mail(Cx *cx, Instance *in)
     TRY(mail_job_run(cx, &in->mail, &sent));
     return sent ? ST_OK : ST_NOT_FOUND;
 }
+static Status store_imports(Cx *cx, Instance *in) { return imports_step(cx, in->app.imports); }
 static Status play_demo(Cx *cx, Instance *in) { return in->demo_source ? demo_step(cx, in) : ST_NOT_FOUND; }
 static const Job all[] = {
     { "outbox", tell_log, 200 },
     { "traits", move_traits, 300 },
     { "mail", send_mail, 500 },
+    { "imports", store_imports, 2000 },
     { "demo", play_demo, 1500 },
 };
 struct Jobs {

@@ -4,6 +4,7 @@
 #ifndef LIUKE_API_WORLD_H
 #define LIUKE_API_WORLD_H
 #include "api/app.h"
+#include "flow/import.h"
 #include "tests/records_world.h"
 
 /* Armed while http_serve() runs, and only then; fired says whether it was met. */

@@ -50,6 +50,7 @@ static Status open_all(World *w)
     TRY(open_events(w));
     TRY(source_cache_new(cx, &w->app.sources));
     TRY(source_cache_load(cx, w->app.sources));
+    TRY(imports_new(cx, w->app.events, &w->app.imports));
     return ingest_new(cx, w->app.events, w->app.keys, w->app.sources, &w->app.ingest);
 }
 Status fault_world_start(World *w)
@@ -63,6 +64,7 @@ void fault_world_stop(World *w)
 {
     if (w->cx->records) records_done(w->cx);
     ingest_free(w->app.ingest);
+    imports_free(w->app.imports);
     events_close(w->app.events);
     source_cache_free(w->app.sources);
     records_close(w->cx->records);
@@ -78,10 +80,12 @@ void fault_world_events(World *w, bool open)
     Cx *cx = w->cx;
     if (open) {
         ok(open_events(w));
+        ok(imports_new(cx, w->app.events, &w->app.imports));
         ok(ingest_new(cx, w->app.events, w->app.keys, w->app.sources, &w->app.ingest));
         return;
     }
     ingest_free(w->app.ingest);
+    imports_free(w->app.imports);
     events_close(w->app.events);
     w->app.ingest = NULL;
     w->app.events = NULL;

@@ -1,6 +1,7 @@
 #include "store/events/bulk_in.h"
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include <string.h>
 
 enum { WRITER_ARENA = 64 << 20 };
@@ -95,8 +96,8 @@ static void write_one(Bulk *b)
     Cx cx = { .arena = arena_new(WRITER_ARENA), .now = clock_now() };
     bool lost = b->st != ST_OK;              /* one before it failed: this one must not count without it */
     pthread_mutex_unlock(&b->lock);
-    BulkWrite w = { .events = b->events, .state = b->state, .config = &b->config, .names = &b->names, .props = &b->props,
-        .lock = &b->lock };
+    BulkWrite w = { .events = b->events, .state = b->state, .config = &b->config, .names = &b->names,
+        .props = &b->props, .lock = &b->lock };
     Status st = lost ? ST_IO : cx.arena ? bulk_write(&cx, &w, batch) : fail(&cx, ST_NO_MEM, "bulk: a writer");
     pthread_mutex_lock(&b->lock);
     if (st == ST_OK) {
@@ -136,6 +137,7 @@ static ManifestMark mark_of(State *s, int64_t import)
 }
 Status bulk_open(Cx *cx, Events *e, const BulkConfig *c, Bulk **ret, ManifestMark *ret_mark)
 {
+    TRY(events_settle(cx, e));
     Bulk *b = mem_get(sizeof *b);
     if (!b) return fail(cx, ST_NO_MEM, "bulk");
     *b = (Bulk){ .events = e, .state = events_state(e), .config = *c };
@@ -229,6 +231,28 @@ Status bulk_text(Cx *cx, Bulk *b, uint32_t prop, Str text)
     }
     c->kind[c->n - 1] = PROP_STR;
     c->value[c->n - 1] = c->last_code;
+    return ST_OK;
+}
+static Status put_prop(Cx *cx, Bulk *b, uint32_t number, const Prop *p)
+{
+    uint64_t bits = p->kind == PROP_BOOL ? p->b : (uint64_t)p->i;
+    if (p->kind == PROP_STR) return bulk_text(cx, b, number, p->s);
+    return p->kind == PROP_NULL ? ST_OK : bulk_value(cx, b, number, p->kind, bits);
+}
+Status bulk_event(Cx *cx, Bulk *b, const Event *e)
+{
+    uint32_t actor, name, numbers[EVENT_PROPS_MAX];
+    TRY(bulk_name(cx, b, e->name, &name));
+    for (size_t i = 0; i < e->n_props; i++) TRY(bulk_prop(cx, b, e->props[i].name, &numbers[i]));
+    TRY(bulk_actor(cx, b, e->actor, &actor));
+    TRY(bulk_row(cx, b, e->time, actor, name));
+    for (size_t i = 0; i < e->n_props; i++) TRY(put_prop(cx, b, numbers[i], &e->props[i]));
+    return ST_OK;
+}
+Status bulk_mark(Cx *cx, Events *e, int64_t import, ManifestMark *ret)
+{
+    TRY(events_settle(cx, e));
+    *ret = mark_of(events_state(e), import);
     return ST_OK;
 }
 size_t bulk_rows(const Bulk *b) { return b->batch[b->filling].n; }

@@ -23,11 +23,15 @@ Status bulk_actor(Cx *, Bulk *, Hash128, uint32_t *ret) MUST_USE;
 /* A new row, then its values; of two values for one property the last counts. Only NO_MEM can fail: then the row and
  * those before it are as they were, the batch is to be forgotten by bulk_forget(). */
 Status bulk_row(Cx *, Bulk *, int64_t time, uint32_t actor, uint32_t name) MUST_USE;
-Status bulk_value(Cx *, Bulk *, uint32_t prop, uint8_t kind, uint64_t value) MUST_USE;    /* bool, int, a double's bits */
+Status bulk_value(Cx *, Bulk *, uint32_t prop, uint8_t kind, uint64_t value) MUST_USE;  /* bool, int, double's bits */
 Status bulk_text(Cx *, Bulk *, uint32_t prop, Str) MUST_USE;
 size_t bulk_rows(const Bulk *);  /* in the batch being filled */
 bool   bulk_full(const Bulk *);  /* time to hand it over */
 void   bulk_forget(Bulk *);
+
+/* A whole event, without lists; its actor and names are looked up. LIMITED as above, then nothing was taken. */
+Status bulk_event(Cx *, Bulk *, const Event *) MUST_USE;
+Status bulk_mark(Cx *, Events *, int64_t import, ManifestMark *ret) MUST_USE;    /* where an import stands, as stored */
 
 /* Hand the batch over; it counts with this mark. Waits for the batch before; *ret_durable is the newest mark that is
  * durable. What went wrong with an earlier batch is told here and by bulk_wait(): then all that was handed over since

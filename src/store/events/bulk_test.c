@@ -15,7 +15,10 @@ static uint64_t mix(uint64_t x)
 }
 static Hash128 actor_of(uint64_t i) { return (Hash128){ 77, mix(i) % ACTORS + 1 }; }
 /* Over four months, out of order, with many equal times. */
-static int64_t time_of(uint64_t i) { return MARCH + (int64_t)(mix(i * 3 + 1) % 110) * DAY + (int64_t)(mix(i) % 4) * 1000; }
+static int64_t time_of(uint64_t i)
+{
+    return MARCH + (int64_t)(mix(i * 3 + 1) % 110) * DAY + (int64_t)(mix(i) % 4) * 1000;
+}
 static EventsConfig config(const char *dir) { return (EventsConfig){ .fs = fs_posix(), .dir = dir, .quiet = true }; }
 
 static Status put_row(Cx *cx, Bulk *b, uint64_t i)
@@ -86,8 +89,8 @@ static size_t rows_seen(Cx *cx, Events *e)
 }
 static Status open_bulk(Cx *cx, Events *e, Bulk **ret, ManifestMark *mark)
 {
-    return bulk_open(cx, e, &(BulkConfig){ .import = 5, .source = 3, .trust = TRUST_SECRET, .flags = EVENT_IMPORT }, ret,
-        mark);
+    BulkConfig c = { .import = 5, .source = 3, .trust = TRUST_SECRET, .flags = EVENT_IMPORT };
+    return bulk_open(cx, e, &c, ret, mark);
 }
 TEST(a_bulk_of_rows_is_there_once_in_order_of_person_and_time_also_after_a_restart_and_a_merge)
 {
@@ -121,8 +124,8 @@ TEST(a_bulk_of_rows_is_there_once_in_order_of_person_and_time_also_after_a_resta
 }
 static Entry live(uint64_t i)
 {
-    return (Entry){ .kind = ENTRY_EVENT, .event = { .source = 1, .actor = { 78, i }, .message = { 4, i }, .name = S("看"),
-        .time = MARCH, .received = MARCH } };
+    return (Entry){ .kind = ENTRY_EVENT, .event = { .source = 1, .actor = { 78, i }, .message = { 4, i },
+        .name = S("看"), .time = MARCH, .received = MARCH } };
 }
 static Status count(Cx *cx, void *arg, Hash128 root, const Event *e)
 {
@@ -147,7 +150,8 @@ TEST(bulk_log_flush_and_joins_go_together_in_any_order)
         for (int k = 0; k < 5; k++, want++) ok(events_append_wait(cx, e, (Entry[]){ live(next++) }, 1, NULL));
         if (dice == 0) ok(events_flush(cx, e));
         if (dice == 1) ok(events_append_wait(cx, e, (Entry[]){ { .kind = ENTRY_JOIN, .join = { .id = 1000 + round,
-            .anon = { 78, next - 1 }, .user = actor_of((uint64_t)round), .time = MARCH, .trust = TRUST_SECRET } } }, 1, NULL));
+            .anon = { 78, next - 1 }, .user = actor_of((uint64_t)round), .time = MARCH, .trust = TRUST_SECRET } } },
+            1, NULL));
         ok(bulk_commit(cx, b, &(ManifestMark){ .import = 5, .done = round + 1 }, &mark));
         ok(bulk_wait(cx, b, &mark));
         if (dice == 2) {

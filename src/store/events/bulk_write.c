@@ -33,7 +33,7 @@ static Place *sort_places(Place *a, Place *b, size_t n)
     }
     return a;
 }
-/* Rows of one person, mostly in order of time already: runs are merged, so that neither order nor its contrary is slow. */
+/* Rows of one person, mostly in order of time already: halves are merged, so that no order is slow. */
 static void merge_halves(Place *p, size_t mid, size_t n, Place *room, const int64_t *time)
 {
     size_t i = 0, k = mid, at = 0;

@@ -81,6 +81,13 @@ static Status finish_new(Cx *cx, Events *e, const Manifest *next)
     e->has_pending = true;
     return finish_pending(cx, e);
 }
+Status events_settle(Cx *cx, Events *e)
+{
+    pthread_mutex_lock(&e->flushing);
+    Status st = finish_pending(cx, e);
+    pthread_mutex_unlock(&e->flushing);
+    return st;
+}
 Status events_change(Cx *cx, Events *e, Status (*make)(Cx *, State *, void *, Manifest *), void *arg)
 {
     Manifest next;

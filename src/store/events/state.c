@@ -39,7 +39,8 @@ Status state_manifest(Cx *cx, const State *s, const SegmentSet *set, Manifest *r
     if (!ret->segments || !ret->marks) return fail(cx, ST_NO_MEM, "manifest: %zu segments", set->n);
     for (size_t i = 0; i < set->n; i++) ret->segments[i] = set->segs[i]->info;
     for (size_t i = 0; i < s->n_marks; i++)
-        if (!s->change.has_mark || s->marks[i].import != s->change.mark.import) ret->marks[ret->n_marks++] = s->marks[i];
+        if (!s->change.has_mark || s->marks[i].import != s->change.mark.import)
+            ret->marks[ret->n_marks++] = s->marks[i];
     if (s->change.has_mark) ret->marks[ret->n_marks++] = s->change.mark;
     return ST_OK;
 }
@@ -146,7 +147,8 @@ Status state_open(Cx *cx, const EventsConfig *c, const Manifest *m, State **ret)
     if (s->marks && m->n_marks) memcpy(s->marks, m->marks, m->n_marks * sizeof *s->marks);
     s->dir = heap_text(c->dir);
     s->zone = c->zone ? heap_text(c->zone) : NULL;
-    Status st = s->dir && s->marks && (s->zone || !c->zone) ? open_parts(cx, s, m) : fail(cx, ST_NO_MEM, "state: names");
+    bool room = s->dir && s->marks && (s->zone || !c->zone);
+    Status st = room ? open_parts(cx, s, m) : fail(cx, ST_NO_MEM, "state: names");
     if (st != ST_OK) state_close(s);
     else *ret = s;
     return st;

@@ -11,6 +11,9 @@
 typedef struct State State;
 /* One change of what counts at a time: make() says what the manifest becomes, as state_flush() does. */
 Status events_change(Cx *, Events *, Status (*make)(Cx *, State *, void *arg, Manifest *ret), void *arg) MUST_USE;
+/* A change whose manifest could not be written may count all the same: make sure that it does before anything relies
+ * on what is stored. */
+Status events_settle(Cx *, Events *) MUST_USE;
 State *events_state(Events *);                   /* for what answers questions: ask, scan, timeline */
 Status events_missing(Cx *, Events *, const Str **ret, size_t *ret_n) MUST_USE;   /* files of the log found damaged */
 Status state_open(Cx *, const EventsConfig *, const Manifest *, State **ret) MUST_USE;
