@@ -15,6 +15,11 @@ const kept = (child) => {
 };
 // The most memory a process had (and, after reset, has had since then), MB.
 export const peak_mb = (pid) => Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) / 1024;
+// Processor time of all its threads so far, ms; in steps of 10.
+export const cpu_ms = (pid) => {
+  const f = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
+  return (Number(f[11]) + Number(f[12])) * 10;
+};
 const reset_peak = (pid) => writeFileSync(`/proc/${pid}/clear_refs`, "5");
 
 export class Peer {
@@ -145,26 +150,40 @@ export class Liuke {
     const answer = JSON.parse(r.text);
     return { ms: r.ms, inside: answer.ms ?? answer.us / 1000, answer };
   }
-  // The joins as a page's identify calls bring them, with a public key. Seconds.
-  async join(file) {
-    const source = this.command("source", "add", "web", "--consent", "assumed", "--reason", "bench");
-    const key = /public key (\S+)/.exec(source.stdout)?.[1];
-    if (!key) throw new Error("no source: " + source.stdout + source.stderr);
-    const start = performance.now();
-    const send = async (batch) => {
+  source(name) {
+    const r = this.command("source", "add", name, "--consent", "assumed", "--reason", "bench");
+    const key = (kind) => new RegExp(`${kind} key (\\S+)`).exec(r.stdout)?.[1];
+    if (!key("public")) throw new Error("no source: " + r.stdout + r.stderr);
+    return { public: key("public"), secret: key("secret") };
+  }
+  async send(key, batch) {
+    for (let i = 0; i < batch.length; i += 1000) {
       const r = await call(this.port, "POST", "/v1/batch", { Authorization: "Basic " + Buffer.from(key + ":").toString("base64") },
-        JSON.stringify({ batch }));
-      if (r.code !== 200 || JSON.parse(r.text).rejected) throw new Error(`joins: ${r.code} ${r.text.slice(0, 300)}`);
-    };
+        JSON.stringify({ batch: batch.slice(i, i + 1000) }));
+      if (r.code !== 200 || JSON.parse(r.text).rejected) throw new Error(`batch: ${r.code} ${r.text.slice(0, 300)}`);
+    }
+  }
+  // The rows of a file as calls of the tracking API; seconds.
+  async send_file(key, file, event) {
+    const start = performance.now();
     let batch = [], head = true;
     for await (const line of createInterface({ input: createReadStream(file) })) {
-      const [messageId, timestamp, anonymousId, userId] = line.split(",");
-      if (!head) batch.push({ type: "identify", messageId, timestamp, anonymousId, userId });
+      if (!head) batch.push(event(line.split(",")));
       head = false;
-      if (batch.length === 2000) await send(batch.splice(0));
+      if (batch.length === 1000) await this.send(key, batch.splice(0));
     }
-    if (batch.length) await send(batch);
+    await this.send(key, batch);
     return (performance.now() - start) / 1000;
+  }
+  // The joins as a page's identify calls bring them, with a public key.
+  join(file) {
+    return this.send_file(this.source("web").public, file, ([messageId, timestamp, anonymousId, userId]) => ({ type: "identify",
+      messageId, timestamp, anonymousId, userId }));
+  }
+  track(key, file) {
+    return this.send_file(key, file, ([messageId, timestamp, event, userId, anonymousId, url, price, channel, country, device]) => ({
+      type: "track", messageId, timestamp, event, userId: userId || undefined, anonymousId: anonymousId || undefined,
+      properties: { url, channel, device, price: price ? Number(price) : undefined, country: country || undefined } }));
   }
   // Stopped: the tail flushed and merges done, as some idle minutes would.
   settle() {

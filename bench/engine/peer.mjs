@@ -1,5 +1,5 @@
-// One peer in a process of its own: takes {sql, rows} messages, answers {ms, rows} or {error}. The time is that of the
-// query and of fetching every value of its answer.
+// One peer in a process of its own: takes {sql, rows} messages, answers {ms, cpu, rows} or {error}. The time is that of the
+// query and of fetching every value of its answer; cpu is what all threads used, ms.
 //     node peer.mjs clickhouse|duckdb FOLDER
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
@@ -42,7 +42,10 @@ const memory = () => Number(/VmHWM:\s+(\d+)/.exec(readFileSync("/proc/self/statu
 const ask = await { clickhouse, duckdb }[kind]();
 process.on("message", async ({ sql, rows }) => {
   try {
-    process.send({ ...(await ask(sql, rows)), rss_mb: memory() });
+    const before = process.cpuUsage();
+    const answer = await ask(sql, rows);
+    const used = process.cpuUsage(before);
+    process.send({ ...answer, cpu: (used.user + used.system) / 1000, rss_mb: memory() });
   } catch (e) {
     process.send({ error: String(e.message ?? e).slice(0, 2000) });
   }
