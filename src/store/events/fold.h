@@ -1,6 +1,7 @@
 /* fold: a question as a walk over each person's chosen events in time order.
  *
- * The scan calls person() once for each person that has a chosen event, with all of them (equal times in log order).
+ * The scan calls person() once for each person that has a chosen event, with all of them, by time (equal
+ * times in log order, except between actors that a join brought together since: no file keeps that).
  * The same fold answers for everybody (scan_fold) and for one person (scan_person). Each thread has a fold of its own,
  * made by fork(); merge() adds another's result to this one's, in no fixed order of people. A question's state embeds
  * Fold as its first member. */

@@ -107,8 +107,11 @@ static bool all_chosen(const Source *s)
 static Status next_block(Cx *cx, Source *s)
 {
     for (; s->next_block < s->seg->n_blocks; s->next_block++) {
-        if (!wanted(s->plan, &s->seg->blocks[s->next_block])) continue;
-        TRY(scan_watch(cx, s->plan->run, s->seg->blocks[s->next_block].n));
+        const BlockInfo *b = &s->seg->blocks[s->next_block];
+        /* a block that goes over the edge of two threads' people is counted by the first of them */
+        if (b->first_key >= s->plan->key_first && b->first_key <= s->plan->key_last)
+            TRY(scan_watch(cx, s->plan->run, b->n));
+        if (!wanted(s->plan, b)) continue;
         TRY(segment_block(cx, s->seg, s->next_block, &s->block));
         TRY(selector_blocks_mask(cx, &s->sel, &s->block, s->masks, &s->any));
         if (!s->any) continue;
