@@ -1,0 +1,43 @@
+/* presence_in: what the ways of finding presence share: rows on their way to the fold. */
+#ifndef LIUKE_PRESENCE_IN_H
+#define LIUKE_PRESENCE_IN_H
+#include "store/events/groups.h"
+#include "store/events/presence.h"
+
+enum { PRESENCE_BITS_MAX = 448, PRESENCE_WORDS = PRESENCE_BITS_MAX / 64 };       /* periods and the one before */
+
+/* Rows of people as they are found, handed to the fold when a batch is full. */
+typedef struct PresenceRows {
+    const PresencePlan *plan;
+    PresenceFold *to;
+    size_t    matchers, bits, words, n, cap, batch;
+    size_t    first;             /* row of the person at hand */
+    uint32_t *root, *gid;        /* gid: number of the row's group */
+    uint64_t *seen[PRESENCE_MATCHERS];   /* row i's words at i * words */
+    Groups    groups;
+    uint32_t *row_of;            /* by gid: row + 1, of the person at hand or stale */
+    size_t    n_row_of;
+    uint8_t  *kind;              /* the groups' values, as they are handed over */
+    uint64_t *value;
+    uint32_t *order, *start;     /* rows by group */
+    size_t    n_start;
+    uint64_t *col;               /* by period */
+    size_t    bytes;             /* of all that, as the run was told */
+} PresenceRows;
+/* Zeroed but for these; memory comes with the first row. */
+void   presence_rows_open(const PresencePlan *, PresenceFold *to, PresenceRows *ret);
+void   presence_rows_done(PresenceRows *);
+Status presence_rows_person(PresenceRows *) MUST_USE;     /* the next person begins; a full batch goes */
+/* The person's row of this group, made when new. key: NULL without groups. */
+Status presence_rows_of(PresenceRows *, uint32_t root, const GroupKey *, size_t *ret) MUST_USE;
+Status presence_rows_flush(PresenceRows *) MUST_USE;      /* what is there, however little */
+static inline void presence_rows_set(PresenceRows *r, size_t row, uint32_t mask, size_t bit)
+{
+    for (; mask; mask &= mask - 1)
+        r->seen[__builtin_ctz(mask)][row * r->words + bit / 64] |= UINT64_C(1) << bit % 64;
+}
+
+typedef enum PresenceKind { PRESENCE_BEST, PRESENCE_PLAIN, PRESENCE_AVX512 } PresenceKind;
+/* For tests: use this way of counting and transposing, for the whole process. false: the machine does not have it. */
+bool   presence_use(PresenceKind);
+#endif
