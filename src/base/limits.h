@@ -88,6 +88,21 @@ enum {
     ASK_BYTES_MAX         = 256 << 20,       /* memory of one question */
     ASK_SECONDS_MAX       = 120,
 
+    /* audience */
+    AUDIENCE_TEXT_MAX     = 64 << 10,        /* an expression */
+    AUDIENCE_DEPTH_MAX    = 10,              /* groups and terms inside each other */
+    AUDIENCE_TERMS_MAX    = 200,             /* groups and terms in all, those of segments it names included */
+    AUDIENCE_NEST_MAX     = 5,               /* segments inside segments */
+    AUDIENCE_VALUES_MAX   = 1000,            /* of "in" */
+    AUDIENCE_STEPS_MAX    = 8,               /* of a sequence */
+    AUDIENCE_DAYS_MAX     = 3660,            /* that a window reaches back */
+    AUDIENCE_GAPS_MIN     = 3,               /* gaps that make a usual one */
+    AUDIENCE_GAPS_MAX     = 100,             /* the newest ones, of which it is made */
+    AUDIENCE_NOUNS_MAX    = 64,              /* kinds of terms of other nouns */
+    AUDIENCES_MAX         = 500,             /* segments kept */
+    AUDIENCE_STEP_PEOPLE  = 1000,            /* looked at in one step of the job */
+    AUDIENCE_REFRESH_MS   = 600000,          /* segments that change with the clock are counted again so often */
+
     /* import */
     IMPORT_ROW_BYTES_MAX  = 1 << 20,
     IMPORT_COLUMNS_MAX    = 1000,
