@@ -1,6 +1,6 @@
 // The questions, each as liuke is asked and in at least three forms of each peer's SQL (the fastest counts). Table e: person,
 // ts, seq, event, url, price, channel, country, device. Every form of a question gives the same rows, in any order; `read`
-// makes the same rows of liuke's answer. Rows hold whole numbers and texts; columns from `doubles` on are compared to 1e-9.
+// makes the same rows of liuke's answer; the first `keys` columns say what the others are numbers of. Rows hold whole numbers and texts; columns from `doubles` on are compared to 1e-9.
 import { lifecycle, paths } from "./questions_long.mjs";
 import { DAY, dayOf, iso, q } from "./sql.mjs";
 
@@ -59,6 +59,7 @@ function retention(name, o, m) {
   const d = { n, by: o.by ?? "" };
   return {
     name,
+    keys: o.by ? 3 : 2,
     ask: { kind: "retention", period: o.period ?? "day", first_interval: o.first ?? iso(m.start).slice(0, 10), intervals: n,
       mode: "recurring", start_event: { name: "$pageview" }, return_event: { name: "$pageview" },
       timezone: o.zone ?? "UTC", ...o.ask },
@@ -77,6 +78,7 @@ function funnel(name, last, m) {
   if (last) steps[3] = { ...steps[3], filter: [{ prop: "price", op: "gt", value: 100 }] };
   return {
     name,
+    keys: 0,
     ask: { kind: "funnel", steps, window: [1, "day"], order: "ordered", from: iso(from), to: iso(to) },
     read: (a) => [a.counts ?? a.steps.map((s) => s.count)],
     clickhouse: funnel_clickhouse(from, to, last && "price > 100"),
@@ -155,6 +157,7 @@ function people_by(name, by, constant, m) {
       x.2 AS c FROM e GROUP BY person${IN_ORDER}) GROUP BY d, c`;
   return {
     name,
+    keys: 2,
     ask: { kind: "trend", event: {}, measure: "people", ...days_of(m), breakdown: [{ prop: by }] },
     read: grouped_series,
     clickhouse,
@@ -173,6 +176,7 @@ function count_event_day(m) {
   const dd = dayOf.duckdb(m, {});
   return {
     name: "count_event_day",
+    keys: 2,
     ask: { kind: "trend", event: {}, measure: "count", ...days_of(m), breakdown: [{ prop: "$event" }], breakdown_limit: 100 },
     read: grouped_series,
     clickhouse: {
@@ -198,6 +202,7 @@ function by_day(name, ask, value, where, doubles, m) {
   const { clickhouse: cv, clickhouse_if: ci, duckdb: dv } = value;
   return {
     name,
+    keys: 1,
     doubles,
     ask: { kind: "trend", ...days_of(m), ...ask },
     read: series,

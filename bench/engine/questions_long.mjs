@@ -9,6 +9,7 @@ const START = "signed_up";
 export function paths(m) {
   return {
     name: "paths",
+    keys: 2,
     ask: { kind: "paths", item: { kind: "event" }, start_point: START, from: iso(m.start), to: iso(m.start + m.days * DAY - 1) },
     read: (a) => (a.edges ?? a.rows).map((e) => (Array.isArray(e) ? e : [e.source, e.target, e.value])),
     clickhouse: paths_clickhouse(),
@@ -85,11 +86,12 @@ function paths_duckdb() {
 
 // ---- lifecycle: [day, new, returning, resurrecting, dormant (negative)] ----
 // The grid begins ten days into the log, so that "new" looks before it.
-const SKIP = 10;
+export const SKIP = 10;
 export function lifecycle(m) {
   const n = m.days - SKIP;
   return {
     name: "lifecycle",
+    keys: 1,
     ask: { kind: "lifecycle", period: "day", first_interval: iso(m.start + SKIP * DAY).slice(0, 10), intervals: n, event: {},
       timezone: "UTC" },
     read: (a) => a.new.map((v, i) => [i, v, a.returning[i], a.resurrecting[i], a.dormant[i]]),

@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { Liuke, Peer, cpu_ms, generate, parts } from "./engines.mjs";
 import * as load from "./load.mjs";
 import { questions, years } from "./questions.mjs";
+import { soak } from "./soak.mjs";
 import { DAY, iso } from "./sql.mjs";
 
 const { values: o } = parseArgs({
@@ -17,14 +18,18 @@ const { values: o } = parseArgs({
     figures: { type: "string" },
     dir: { type: "string" },
     keep: { type: "boolean" },
+    all: { type: "boolean" },
+    soak: { type: "string" },
     "no-peers": { type: "boolean" },
     help: { type: "boolean" },
   },
 });
 if (o.help) {
   console.log(`./dev bench engine [--events N] [--seed N] [--only NAME,…] [--rounds N] [--figures FILE] [--dir FOLDER] [--keep] [--no-peers]
+    [--all] [--soak SECONDS]
   --only: figures whose names begin so (retention_plain, funnel, load, merge, recover, last7, moved, tail …)
-  --dir: keep logs and tables there, and use again what is there; --no-peers: liuke's own times alone`);
+  --dir: keep logs and tables there, and use again what is there; --no-peers: liuke's own times alone
+  --all: also ten minutes of events coming in while all questions are asked; --soak: so long instead`);
   process.exit(0);
 }
 const events = Number(o.events);
@@ -329,6 +334,15 @@ async function tail(list, l, m) {
   if (worst !== undefined) figure("tail_1m_extra_ms", worst, "ms", 1);
 }
 
+async function under_load(list, l, m) {
+  const r = await soak(list, l, m, Number(o.soak ?? 600), Number(seed), said);
+  wrong += r.wrong;
+  said(`${r.answers} answers while ${r.events} events came in at ${r.rate?.toFixed(0)} a second: ${r.wrong} wrong; at most ${r.rss?.toFixed(0)} MB`);
+  if (r.wrong) return;
+  figure("soak_ingest_p99_ms", r.p99, "ms", 1);
+  figure("soak_rss_growth_mb", r.growth, "MB", 0);
+}
+
 // ---- the parts ----
 
 let load_rate; // rows a second into liuke
@@ -366,6 +380,7 @@ async function main_log(map) {
   await l.stop();
   if (wanted("tail")) await changed(l, (copy) => tail(list, copy, m));
   if (wanted("moved")) await changed(l, (copy) => moved(list, peers, copy, m));
+  if (o.all || o.soak) await changed(l, (copy) => under_load(list, copy, m));
   for (const p of Object.values(peers)) await p.stop();
 }
 async function years_log(map) {
