@@ -1,8 +1,8 @@
 #include "store/events/ask_in.h"
 #include "base/arena.h"
 #include "base/limits.h"
-#include "store/events/fold_retention.h"
 #include "store/events/fold_trend.h"
+#include "store/events/query_retention.h"
 #include "store/events/scan.h"
 #include "store/events/state_in.h"
 
@@ -10,7 +10,6 @@ static const Msg DEFINITIONS[2][2] = {
     { MSG_define_trend_count, MSG_define_trend_people },
     { MSG_define_retention_recurring, MSG_define_retention_first_time },
 };
-static size_t values_of(const AskQuestion *q) { return q->in.kind == ASK_TREND ? q->n : q->n * (q->n + 1) / 2; }
 static Status add_missing(Cx *cx, const Snapshot *snap, const AskQuestion *q, Answer *ret)
 {
     Str *missing = ARENA_MANY(cx->arena, Str, snap->set->n + 1);
@@ -25,18 +24,40 @@ static Status add_missing(Cx *cx, const Snapshot *snap, const AskQuestion *q, An
     ret->missing = missing;
     return ST_OK;
 }
-static Status answer(Cx *cx, const Snapshot *snap, const AskQuestion *q, Answer *ret)
+static Status ask_trend(Cx *cx, const Snapshot *snap, const AskQuestion *q, ScanRun *run, const int64_t **ret_values,
+    QueryCount *ret)
 {
     Grid grid = { q->n, q->starts };
-    int64_t *values = ARENA_MANY(cx->arena, int64_t, values_of(q) + 1);
-    ScanRun run = { .deadline = clock_mono() + ASK_SECONDS_MAX * 1000 };
-    ScanPlan plan = { .sel = &q->sel, .from = q->from, .to = q->to, .run = &run,
-        .count_from = q->in.kind == ASK_TREND ? q->from : q->starts[0] };
+    int64_t *values = ARENA_MANY(cx->arena, int64_t, q->n + 1);
+    ScanPlan plan = { .sel = &q->sel, .from = q->from, .to = q->to, .run = run, .count_from = q->from };
     ScanCount count;
-    if (!values) return fail(cx, ST_NO_MEM, "ask: %zu values", values_of(q));
+    if (!values) return fail(cx, ST_NO_MEM, "ask: %zu values", q->n);
     FoldTrend trend = fold_trend(&grid, q->in.measure == ASK_PEOPLE, values);
-    FoldRetention retention = fold_retention(&grid, q->in.mode == ASK_FIRST_TIME, values);
-    TRY(scan_fold(cx, snap, &plan, q->in.kind == ASK_TREND ? &trend.fold : &retention.fold, &count));
+    TRY(scan_fold(cx, snap, &plan, &trend.fold, &count));
+    *ret = (QueryCount){ .events = count.events, .people = count.people, .left_out = count.left_out };
+    *ret_values = values;
+    return ST_OK;
+}
+static Status ask_retention(Cx *cx, const Snapshot *snap, const AskQuestion *q, ScanRun *run,
+    const int64_t **ret_values, QueryCount *ret)
+{
+    RetentionQuery r = { .scope = { .zone = q->zone, .week_start = q->week_start, .period = (Period)q->in.period,
+        .filter = q->sel.filter, .run = run }, .first = q->starts[0], .n = q->n, .count_events = true,
+        .mode = q->in.mode == ASK_FIRST_TIME ? RETENTION_FIRST_TIME : RETENTION_RECURRING,
+        .start = q->sel.matchers[0], .back = q->sel.matchers[1] };
+    RetentionAnswer a;
+    TRY(query_retention_run(cx, snap, &r, &a));
+    *ret_values = a.tables[0].cells;
+    *ret = a.count;
+    return ST_OK;
+}
+static Status answer(Cx *cx, const Snapshot *snap, const AskQuestion *q, Answer *ret)
+{
+    ScanRun run = { .deadline = clock_mono() + ASK_SECONDS_MAX * 1000 };
+    const int64_t *values;
+    QueryCount count;
+    TRY(q->in.kind == ASK_TREND ? ask_trend(cx, snap, q, &run, &values, &count) :
+        ask_retention(cx, snap, q, &run, &values, &count));
     *ret = (Answer){ .kind = (AskKind)q->in.kind, .period = (Period)q->in.period, .zone = q->zone,
         .week_start = q->week_start,
         .n = q->n, .starts = q->starts, .values = values, .events_read = count.events, .people = count.people,
