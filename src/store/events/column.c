@@ -92,22 +92,9 @@ static void packed_put(Buf *b, In in, size_t n, uint64_t base, unsigned w)
 typedef struct Extent { uint64_t min, max; size_t runs; } Extent;
 static Extent extent_of(In in, size_t n)
 {
-    Extent e = { n ? in_at(in, 0) : 0, n ? in_at(in, 0) : 0, n > 0 };
-    if (in.v32) {
-        uint32_t min = (uint32_t)e.min, max = min, runs = 0;
-        for (size_t i = 1; i < n; i++) {
-            min = in.v32[i] < min ? in.v32[i] : min;
-            max = in.v32[i] > max ? in.v32[i] : max;
-            runs += in.v32[i] != in.v32[i - 1];
-        }
-        return (Extent){ min, max, e.runs + runs };
-    }
-    for (size_t i = 1; i < n; i++) {
-        e.min = in.v64[i] < e.min ? in.v64[i] : e.min;
-        e.max = in.v64[i] > e.max ? in.v64[i] : e.max;
-        e.runs += in.v64[i] != in.v64[i - 1];
-    }
-    return e;
+    if (n == 0) return (Extent){ 0, 0, 0 };
+    ColumnExtent e = in.v32 ? column_extent32(in.v32, n) : column_extent(in.v64, n);
+    return (Extent){ e.min, e.max, e.changes + 1 };
 }
 static void small_put(Buf *b, const uint64_t *v, size_t n)
 {

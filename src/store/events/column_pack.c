@@ -50,6 +50,17 @@ static void sum_plain(const ColumnSum *s)
         for (uint32_t k = s->first[r] + 1; k < s->first[r + 1]; k++) *time++ = s->base + (t += *delta++);
     }
 }
+#define EXTENT(type) \
+    type min = v[0], max = v[0]; \
+    uint32_t changes = 0; \
+    for (size_t i = 1; i < n; i++) { \
+        min = v[i] < min ? v[i] : min; \
+        max = v[i] > max ? v[i] : max; \
+        changes += v[i] != v[i - 1]; \
+    } \
+    return (ColumnExtent){ min, max, changes }
+static ColumnExtent extent_plain(const uint64_t *v, size_t n) { EXTENT(uint64_t); }
+static ColumnExtent extent32_plain(const uint32_t *v, size_t n) { EXTENT(uint32_t); }
 static void planes_plain(const char *const *plane, const uint8_t *bit, unsigned planes, size_t from, size_t n,
     uint64_t *ret)
 {
@@ -124,6 +135,7 @@ AVX2 static void unpack_avx2(const char *from, unsigned w, uint32_t base, uint32
 {
     unpack_any(from, w, base, ret);
 }
+AVX2 static ColumnExtent extent32_avx2(const uint32_t *v, size_t n) { EXTENT(uint32_t); }
 /* Four steps at a time: their bytes beside each other in each lane, then lane by lane put in order. */
 AVX2 INLINE void unpack8_width(const char *from, const unsigned w, uint8_t base, uint8_t *ret)
 {
@@ -162,6 +174,7 @@ AVX2 static void unpack8_avx2(const char *from, unsigned w, uint8_t base, uint8_
 /* ---- AVX-512 ---- */
 
 #define AVX512 __attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,avx512vpopcntdq,bmi,popcnt")))
+AVX512 static ColumnExtent extent_avx512(const uint64_t *v, size_t n) { EXTENT(uint64_t); }
 enum { WIDE = 16, HEADS_EVENTS = 32768 };
 /* Each lane: the sum of it and all below. */
 AVX512 INLINE __m512i sums(__m512i x)
@@ -272,6 +285,20 @@ void column_unpack8(const char *from, unsigned w, uint8_t base, uint8_t *ret)
 {
     WITH(COLUMN_PACK_AVX2, unpack8_avx2(from, w, base, ret))
     unpack8_plain(from, w, base, ret);
+}
+ColumnExtent column_extent(const uint64_t *v, size_t n)
+{
+#if defined(__x86_64__)
+    if (at_least(COLUMN_PACK_AVX512)) return extent_avx512(v, n);
+#endif
+    return extent_plain(v, n);
+}
+ColumnExtent column_extent32(const uint32_t *v, size_t n)
+{
+#if defined(__x86_64__)
+    if (at_least(COLUMN_PACK_AVX2)) return extent32_avx2(v, n);
+#endif
+    return extent32_plain(v, n);
 }
 void column_sum(const ColumnSum *s)
 {

@@ -15,6 +15,11 @@ void column_pack(const uint32_t *v, uint32_t base, unsigned w, char *to);
 void column_unpack(const char *from, unsigned w, uint32_t base, uint32_t *ret);
 void column_unpack8(const char *from, unsigned w, uint8_t base, uint8_t *ret);     /* w at most 8 */
 
+/* Least and most, and how many differ from the one before; n at least 1. */
+typedef struct ColumnExtent { uint64_t min, max; size_t changes; } ColumnExtent;
+ColumnExtent column_extent(const uint64_t *v, size_t n);
+ColumnExtent column_extent32(const uint32_t *v, size_t n);
+
 /* Runs of a block and what lies between: run r begins with event first[r] at start[r], each event after it is delta
  * later. delta: of the first run's second event on, COLUMN_SUM_PAST numbers may be read past its end. time: n numbers
  * from the first run's first event on, base added; sums wrap at 32 bits. */

@@ -227,22 +227,27 @@ static bool ranks_by_name(const Filling *f, const uint32_t *rank, uint32_t *of_n
 }
 static void put_kinds(Filling *f, Buf *b, const Build *p)
 {
-    uint32_t *rank = f->part[0], *of_name = f->part[1], changes = 0;
+    uint32_t *rank = f->part[0], *of_name = f->part[1], of_kind[PROP_LIST + 1], changes = 0;
     uint8_t set = (uint8_t)(p->kinds | (p->n < f->n));     /* PROP_NULL is 0 */
-    memset(rank, 0, f->n * sizeof *rank);
-    for (uint32_t i = 0; i < p->n; i++) rank[p->row[i]] = (uint32_t)__builtin_popcount(set & ((1U << p->kind[i]) - 1));
-    for (uint32_t i = 1; i < f->n; i++) changes += rank[i] != rank[i - 1];
-    size_t each = f->n < changes * 16 ? f->n : changes * 16;               /* bits, about */
-    if (f->n_names + 128 < each && ranks_by_name(f, rank, of_name)) {
-        buf_addc(b, KINDS_BY_NAME);
-        buf_addc(b, (char)set);
-        column_put_u32(b, f->n_names);
-        column_put32(b, of_name, f->n_names);
-        return;
-    }
     buf_addc(b, KINDS_EACH);
     buf_addc(b, (char)set);
-    column_put32(b, rank, f->n);
+    if (!(set & (set - 1))) {
+        buf_addc(b, COLUMN_ONE);
+        column_put_u64(b, 0);
+        return;
+    }
+    for (unsigned k = 0; k <= PROP_LIST; k++) of_kind[k] = (uint32_t)__builtin_popcount(set & ((1U << k) - 1));
+    memset(rank, 0, f->n * sizeof *rank);
+    for (uint32_t i = 0; i < p->n; i++) rank[p->row[i]] = of_kind[p->kind[i]];
+    for (uint32_t i = 1; i < f->n; i++) changes += rank[i] != rank[i - 1];
+    size_t each = f->n < changes * 16 ? f->n : changes * 16;               /* bits, about */
+    if (f->n_names + 128 >= each || b->bad || !ranks_by_name(f, rank, of_name)) {
+        column_put32(b, rank, f->n);
+        return;
+    }
+    b->p[b->n - 2] = KINDS_BY_NAME;
+    column_put_u32(b, f->n_names);
+    column_put32(b, of_name, f->n_names);
 }
 static uint32_t code_of(uint64_t code, uint32_t n_local)
 {
@@ -253,7 +258,9 @@ static void put_texts(Buf *b, const Build *p, size_t n, uint32_t *codes)
 {
     uint32_t n_local = (uint32_t)p->local.n;
     size_t at = 0, item = 0;
-    for (uint32_t i = 0; i < p->n; i++) {
+    if (n == p->n && n_local == 0 && p->items.n == 0)
+        for (; at < n; at++) codes[at] = (uint32_t)p->value[at];
+    else for (uint32_t i = 0; i < p->n; i++) {
         if (p->kind[i] == PROP_STR) codes[at++] = code_of(p->value[i], n_local);
         if (p->kind[i] != PROP_LIST) continue;
         for (uint64_t k = 0; k < p->value[i]; k++) codes[at++] = code_of(p->items.p[item++], n_local);

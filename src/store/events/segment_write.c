@@ -8,7 +8,7 @@ enum { CELLS_MAX = 4 << 20, PAYLOAD_MAX = 8 << 20, BLOCK_BYTES_MAX = 256 << 20, 
 enum { RECENT = 32, USES_FIRST = 64 };
 
 /* What the n-th property of the event before was: events of one person are mostly alike, so is the text. */
-typedef struct Recent { uint32_t prop; uint16_t source; bool known, coded; uint32_t code; Str text; } Recent;
+typedef struct Recent { uint32_t prop; bool known, coded; uint32_t code; Str text; } Recent;
 typedef struct DictPlace { uint64_t at, check; uint32_t n, length; } DictPlace;
 /* A small set, in order of first use, and where each stands. */
 typedef struct Uses { uint64_t *p; size_t n, cap; uint32_t *slots; size_t n_slots; uint32_t last; } Uses;
@@ -24,7 +24,8 @@ struct SegmentWriter {
     Dict     names, props;
     Dict    *dicts;              /* by property */
     uint32_t *build_of;          /* by property: build + 1 */
-    size_t   cap_props, cap_build_of, cap_builds;
+    uint32_t *name_source;       /* by name: the source it was last used by, + 1 */
+    size_t   cap_props, cap_build_of, cap_builds, cap_name_source;
     Recent   recent[RECENT];
     Uses     origins, name_uses, prop_uses;
     BlockInfo *blocks;
@@ -107,6 +108,7 @@ void segment_drop(Cx *cx, SegmentWriter *w)
     dict_done(&w->props);
     mem_free(w->dicts);
     mem_free(w->build_of);
+    mem_free(w->name_source);
     mem_free(w->f.builds);
     uses_done(&w->origins);
     uses_done(&w->name_uses);
@@ -270,6 +272,7 @@ static Status build_new(Cx *cx, SegmentWriter *w, uint32_t prop)
 {
     TRY(GROW(cx, w->f.builds, w->cap_builds, (size_t)w->f.n_builds + 1));
     w->f.builds[w->f.n_builds].prop = prop;
+    w->f.builds[w->f.n_builds].source = -1;
     w->build_of[prop] = ++w->f.n_builds;
     return ST_OK;
 }
@@ -277,6 +280,23 @@ static inline Status build_for(Cx *cx, SegmentWriter *w, uint32_t prop, Build **
 {
     if (w->build_of[prop] == 0) TRY(build_new(cx, w, prop));
     *ret = &w->f.builds[w->build_of[prop] - 1];
+    return ST_OK;
+}
+/* Pairs of source and name, source and property: the last source of each is looked at first. */
+static Status use_prop(Cx *cx, SegmentWriter *w, Build *b, uint16_t source)
+{
+    uint32_t used;
+    TRY(use(cx, &w->prop_uses, (uint64_t)source << 32 | b->prop, &used));
+    b->source = source;
+    return ST_OK;
+}
+static inline Status use_name(Cx *cx, SegmentWriter *w, uint16_t source, uint32_t name)
+{
+    uint32_t used;
+    if (name < w->cap_name_source && w->name_source[name] == source + 1U) return ST_OK;
+    TRY(GROW(cx, w->name_source, w->cap_name_source, (size_t)name + 1));
+    TRY(use(cx, &w->name_uses, (uint64_t)source << 32 | name, &used));
+    w->name_source[name] = source + 1U;
     return ST_OK;
 }
 static Status list_add(Cx *cx, SegmentWriter *w, Build *b, const SegmentCell *c)
@@ -291,11 +311,12 @@ static Status list_add(Cx *cx, SegmentWriter *w, Build *b, const SegmentCell *c)
     }
     return ST_OK;
 }
-static Status cell_add(Cx *cx, SegmentWriter *w, const SegmentCell *c)
+static Status cell_add(Cx *cx, SegmentWriter *w, uint16_t source, const SegmentCell *c)
 {
     Build *b;
     uint64_t value = c->value;
     TRY(build_for(cx, w, c->prop, &b));
+    if (b->source != source) TRY(use_prop(cx, w, b, source));
     /* of two of a name the first counts */
     if (c->kind == PROP_NULL || (b->n && b->row[b->n - 1] == w->f.n)) return ST_OK;
     if (b->n == b->cap) TRY(build_grow(cx, b));
@@ -341,33 +362,30 @@ static void row_close(SegmentWriter *w, uint32_t key, const SegmentRow *r)
 }
 Status segment_add_row(Cx *cx, SegmentWriter *w, const SegmentRow *r)
 {
-    uint32_t key = segment_key(r->person), used, source = (uint32_t)(w->origins.p[r->origin] >> 16);
+    uint32_t key = segment_key(r->person);
+    uint16_t source = (uint16_t)(w->origins.p[r->origin] >> 16);
     TRY(row_open(cx, w, key));
-    TRY(use(cx, &w->name_uses, (uint64_t)source << 32 | r->name, &used));
-    for (size_t i = 0; i < r->n_cells; i++) {
-        TRY(use(cx, &w->prop_uses, (uint64_t)source << 32 | r->cells[i].prop, &used));
-        TRY(cell_add(cx, w, &r->cells[i]));
-    }
+    TRY(use_name(cx, w, source, r->name));
+    for (size_t i = 0; i < r->n_cells; i++) TRY(cell_add(cx, w, source, &r->cells[i]));
     row_close(w, key, r);
     return ST_OK;
 }
+static inline bool same(Str a, Str b) { return a.n == b.n && memcmp(a.p, b.p, a.n) == 0; }
 /* What the event before had in the same place is tried first. */
-static Status recent_prop(Cx *cx, SegmentWriter *w, uint16_t source, size_t nth, Str name, Recent **ret)
+static Status recent_prop(Cx *cx, SegmentWriter *w, size_t nth, Str name, Recent **ret)
 {
     Recent *r = &w->recent[nth < RECENT ? nth : RECENT - 1];
-    uint32_t used;
     *ret = r;
-    if (r->known && r->source == source && str_eq(w->props.texts[r->prop], name)) return ST_OK;
-    *r = (Recent){ .source = source };
+    if (r->known && same(w->props.texts[r->prop], name)) return ST_OK;
+    *r = (Recent){ 0 };
     TRY(segment_number_prop(cx, w, name, &r->prop));
-    TRY(use(cx, &w->prop_uses, (uint64_t)source << 32 | r->prop, &used));
     r->known = true;
     return ST_OK;
 }
 static Status recent_text(Cx *cx, SegmentWriter *w, Recent *r, Str s, SegmentCell *c)
 {
     c->texts = NULL;
-    if (!r->coded || !str_eq(r->text, s)) {
+    if (!r->coded || !same(r->text, s)) {
         r->coded = false;
         Status st = segment_number_text(cx, w, r->prop, s, &r->code);
         if (st == ST_NOT_FOUND) return ST_OK;
@@ -382,7 +400,7 @@ static Status recent_text(Cx *cx, SegmentWriter *w, Recent *r, Str s, SegmentCel
 static Status prop_add(Cx *cx, SegmentWriter *w, uint16_t source, size_t nth, const Prop *p)
 {
     Recent *r;
-    TRY(recent_prop(cx, w, source, nth, p->name, &r));
+    TRY(recent_prop(cx, w, nth, p->name, &r));
     SegmentCell c = { .prop = r->prop, .kind = p->kind };
     switch ((PropKind)p->kind) {
     case PROP_NULL:   break;
@@ -398,15 +416,15 @@ static Status prop_add(Cx *cx, SegmentWriter *w, uint16_t source, size_t nth, co
         c.texts = p->list.p;
         break;
     }
-    return cell_add(cx, w, &c);
+    return cell_add(cx, w, source, &c);
 }
 Status segment_add(Cx *cx, SegmentWriter *w, uint32_t person, uint32_t actor, const Event *e)
 {
-    uint32_t key = segment_key(person), used;
+    uint32_t key = segment_key(person);
     SegmentRow r = { .person = person, .actor = actor, .time = e->time, .received = e->received };
     TRY(row_open(cx, w, key));
     TRY(segment_number_name(cx, w, e->name, &r.name));
-    TRY(use(cx, &w->name_uses, (uint64_t)e->source << 32 | r.name, &used));
+    TRY(use_name(cx, w, e->source, r.name));
     TRY(segment_number_origin(cx, w, (Origin){ e->source, e->trust, e->flags }, &r.origin));
     for (size_t i = 0; i < e->n_props; i++) TRY(prop_add(cx, w, e->source, i, &e->props[i]));
     row_close(w, key, &r);

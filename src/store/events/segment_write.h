@@ -11,6 +11,7 @@ typedef struct Codes { uint32_t *p; size_t n, cap; } Codes;
 /* One property of the block being filled: its events in order, then for lists their items. */
 typedef struct Build {
     uint32_t  prop, n, cap;
+    int32_t   source;            /* of the event added last; -1: none yet */
     uint8_t   kinds;             /* which there are, a bit each */
     uint32_t *row;
     uint8_t  *kind;
