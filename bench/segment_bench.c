@@ -8,7 +8,9 @@
 #include <string.h>
 #include <time.h>
 #include "base/arena.h"
+#include "store/events/merge_write.h"
 #include "store/events/segment_in.h"
+#include "store/events/state_in.h"
 
 enum { NAMES = 50, PAGES = 1000, ROUNDS = 5, EVENTS_A_PERSON = 27 };
 static const int64_t START = INT64_C(1704067200000);
@@ -125,6 +127,53 @@ static double write_all(Cx *cx, const char *dir, bool rows, ManifestSegment *ret
     return cpu() - t;
 }
 
+/* ---- merging ---- */
+
+/* The month in weeks, each a segment as flushes would leave it; some of the people of the first two have been joined
+ * since when share says so. */
+static double merge_once(Cx *cx, const char *dir, uint32_t moved, double *ret_bytes)
+{
+    enum { PARTS = 4 };
+    static Numbers numbers;
+    SegmentSet *set = state_set_new(PARTS);
+    ManifestSegment info;
+    SegmentWriter *w;
+    for (int k = 0; k < PARTS; k++) {
+        Segment *s;
+        SegmentPlan plan = { .id = 10 + k, .month = segment_month(START) };
+        must(cx, segment_begin(cx, fs_posix(), dir, &plan, &w), "begin");
+        number_all(cx, w, &numbers);
+        for (size_t i = 0; i < n_made; i++)
+            if ((made[i].time - START) / (8 * INT64_C(86400000)) == k || (k == PARTS - 1 && made[i].time - START > 32 * INT64_C(86400000)))
+                add_row(cx, w, &numbers, &made[i]);
+        must(cx, segment_end(cx, w, &info), "end");
+        segment_drop(cx, w);
+        must(cx, segment_open(cx, fs_posix(), dir, &info, &s), "open");
+        s->obsolete = true;
+        state_set_add(set, s);
+    }
+    uint32_t n = (segment_key(made[n_made - 1].person) << 4 | 15) + 100000;
+    PeopleView people = { .n = n + 1, .moves = moved != 0, .root = calloc((size_t)n + 1, sizeof(uint32_t)) };
+    if (!people.root) exit(1);
+    for (uint32_t i = 0; i <= n; i++) people.root[i] = i;
+    for (uint32_t k = 0; k < n_made; k++)
+        people.root[made[k].actor] = moved && made[k].person % 1000 < moved ? made[k].person ^ 1 : made[k].person;
+    Snapshot snap = { .set = set, .people = &people };
+    SegmentPlan plan = { .id = 20, .month = segment_month(START) };
+    double t = cpu();
+    must(cx, segment_begin(cx, fs_posix(), dir, &plan, &w), "begin");
+    must(cx, merge_write(cx, &snap, w), "merge");
+    must(cx, segment_end(cx, w, &info), "end");
+    t = cpu() - t;
+    segment_drop(cx, w);
+    if (info.events != (int64_t)n_made) exit(1);
+    *ret_bytes = (double)info.bytes / (double)n_made;
+    state_set_done(cx, set);
+    free(people.root);
+    arena_reset(cx->arena);
+    return t;
+}
+
 /* ---- reading ---- */
 
 typedef struct Reading { const char *what; double best; } Reading;
@@ -200,7 +249,14 @@ int main(int argc, char **argv)
     must(&cx, segment_open(&cx, fs_posix(), dir, &info, &s), "open");
     for (int i = 0; i < ROUNDS; i++) read_once(&cx, s, r);
     print_columns(s);
-    double n = (double)info.events / 1e9;
+    double n = (double)info.events / 1e9, bytes, merged = 0, moved = 0;
+    for (int i = 0; i < 3; i++) {
+        double t = merge_once(&cx, dir, 0, &bytes);
+        merged = i && merged < t ? merged : t;
+        t = merge_once(&cx, dir, 10, &bytes);
+        moved = i && moved < t ? moved : t;
+    }
+    printf("%-26s %7.2f\n%-26s %7.2f   %.3f bytes\n", "merge of 4", merged / n, "the same, 1 % moved", moved / n, bytes);
     printf("%-26s %7.2f ns an event\n%-26s %7.2f\n", "write, by names", events / n, "write, by numbers", rows / n);
     for (size_t k = 0; k < COUNT(r); k++) printf("%-26s %7.3f\n", r[k].what, r[k].best / n);
     s->obsolete = true;

@@ -1,4 +1,4 @@
-#include "store/events/scan_in.h"
+#include "store/events/merge_write.h"
 #include "store/events/state_in.h"
 
 /* so many files; an older one joins when it is at most so many times the newer */
@@ -31,10 +31,6 @@ static bool find_due(const SegmentSet *set, size_t *ret_first, size_t *ret_n)
     }
     return false;
 }
-static Status write_row(Cx *cx, void *arg, uint32_t root, uint32_t actor, const Event *e)
-{
-    return segment_add(cx, arg, root, actor, e);
-}
 /* The chosen segments alone, with people as they are now. */
 static Status inputs(Cx *cx, State *s, Snapshot *all, size_t *ret_first, size_t *ret_n, Snapshot *ret)
 {
@@ -62,7 +58,7 @@ static Status write_merged(Cx *cx, State *s, const Snapshot *in, Segment **ret)
     int64_t events = 0;
     for (size_t i = 0; i < in->set->n; i++) events += in->set->segs[i]->info.events;
     TRY(segment_begin(cx, s->fs, s->dir, &plan, &w));
-    Status st = scan_rows(cx, in, INT64_MIN, INT64_MAX, false, write_row, w);
+    Status st = merge_write(cx, in, w);
     if (st == ST_OK) st = segment_end(cx, w, &info);
     segment_drop(cx, w);
     TRY(st);

@@ -44,6 +44,18 @@ typedef struct SegmentRow {
     const SegmentCell *cells; size_t n_cells;
 } SegmentRow;
 Status segment_add_row(Cx *, SegmentWriter *, const SegmentRow *) MUST_USE;
+/* Whole stretches of another segment, its names and texts turned into this writer's numbers once. segment_copy_block()
+ * decodes all of a block (segment_copy_of() it); a stretch is events of one person of it, in their order, given to this person. */
+typedef struct SegmentCopy SegmentCopy;
+typedef struct Segment Segment;
+typedef struct Block Block;
+Status segment_copy_new(Cx *, SegmentWriter *, Segment *from, SegmentCopy **ret) MUST_USE;
+Status segment_copy_block(Cx *, SegmentCopy *, uint32_t index) MUST_USE;
+const Block *segment_copy_of(const SegmentCopy *);
+Status segment_copy_add(Cx *, SegmentCopy *, uint32_t person, uint32_t from, uint32_t to) MUST_USE;
+/* Event i as a row for the same writer, person not set; everything in cx->arena. */
+Status segment_copy_row(Cx *, SegmentCopy *, uint32_t i, SegmentRow *ret) MUST_USE;
+void   segment_copy_done(SegmentCopy *);                  /* NULL is fine */
 /* written and synced, not its directory entry */
 Status segment_end(Cx *, SegmentWriter *, ManifestSegment *ret) MUST_USE;
 void   segment_drop(Cx *, SegmentWriter *);               /* frees; a file not ended goes. NULL is fine */
@@ -55,7 +67,7 @@ typedef struct BlockInfo {
     uint32_t length, head, n, n_people, n_runs, first_key, last_key;
     uint8_t  flags;              /* EVENT_* of all its events together */
 } BlockInfo;
-typedef struct Segment {
+struct Segment {
     _Atomic int  refs;
     _Atomic bool damaged, obsolete;      /* obsolete: the file goes with the last reference */
     ManifestSegment info;
@@ -75,7 +87,7 @@ typedef struct Segment {
     uint32_t checked_words;      /* of a block */
     pthread_mutex_t lock;
     char    *names_heap, *props_heap;
-} Segment;
+};
 /* Damage, a foreign or a missing file give a Segment with .damaged set and no blocks; only NO_MEM fails. One
  * reference. */
 Status   segment_open(Cx *, Fs, const char *dir, const ManifestSegment *, Segment **ret) MUST_USE;
@@ -97,7 +109,7 @@ typedef struct BlockRuns {
 } BlockRuns;
 
 /* One block, decoded column by column as asked; its arrays are reused from block to block. */
-typedef struct Block {
+struct Block {
     Segment  *seg;
     uint32_t  index, n, n_people;
     uint32_t *key, *first;       /* n_people, and n_people + 1: a person's first event */
@@ -111,7 +123,7 @@ typedef struct Block {
     uint64_t  has_times[2], has_names[2], has_names8[2];   /* a bit for each group of 256 events */
     uint32_t *start, *delta;
     struct Room { void *p; size_t size; } rooms[16];
-} Block;
+};
 Status segment_block(Cx *, Segment *, uint32_t index, Block *) MUST_USE;       /* runs, and the time of every event */
 /* key, first and runs, without decoding a single event's time or name. */
 Status segment_block_runs(Cx *, Segment *, uint32_t index, Block *, BlockRuns *ret) MUST_USE;

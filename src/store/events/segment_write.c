@@ -1,39 +1,11 @@
 #include "store/events/segment_write.h"
 #include "base/arena.h"
 #include <stdio.h>
-#include <stdlib.h>
 #include <xxhash.h>
 
 enum { CELLS_MAX = 4 << 20, PAYLOAD_MAX = 8 << 20, BLOCK_BYTES_MAX = 256 << 20, DIR_BYTES_MAX = 512 << 20 };
-enum { RECENT = 32, USES_FIRST = 64 };
-
-/* What the n-th property of the event before was: events of one person are mostly alike, so is the text. */
-typedef struct Recent { uint32_t prop; bool known, coded; uint32_t code; Str text; } Recent;
+enum { USES_FIRST = 64 };
 typedef struct DictPlace { uint64_t at, check; uint32_t n, length; } DictPlace;
-/* A small set, in order of first use, and where each stands. */
-typedef struct Uses { uint64_t *p; size_t n, cap; uint32_t *slots; size_t n_slots; uint32_t last; } Uses;
-
-struct SegmentWriter {
-    Fs       fs;
-    FsFile  *file;
-    const SegmentPlan plan;
-    char    *path;
-    int64_t  at, events, first, last, received;
-    uint32_t last_key;
-    size_t   payload, dict_bytes;
-    Dict     names, props;
-    Dict    *dicts;              /* by property */
-    uint32_t *build_of;          /* by property: build + 1 */
-    uint32_t *name_source;       /* by name: the source it was last used by, + 1 */
-    size_t   cap_props, cap_build_of, cap_builds, cap_name_source;
-    Recent   recent[RECENT];
-    Uses     origins, name_uses, prop_uses;
-    BlockInfo *blocks;
-    size_t   n_blocks, cap_blocks;
-    bool     ended;
-    Buf      out;
-    Filling  f;
-};
 
 Status segment_name(Cx *cx, const char *dir, int64_t id, const char **ret)
 {
@@ -245,7 +217,7 @@ static Status block_end(Cx *cx, SegmentWriter *w)
 
 /* ---- an event into the block ---- */
 
-static Status text_code(Cx *cx, SegmentWriter *w, Build *b, Str s, uint32_t *ret)
+Status segment_write_text(Cx *cx, SegmentWriter *w, Build *b, Str s, uint32_t *ret)
 {
     Status st = segment_number_text(cx, w, b->prop, s, ret);
     if (st != ST_NOT_FOUND) return st;
@@ -255,9 +227,10 @@ static Status text_code(Cx *cx, SegmentWriter *w, Build *b, Str s, uint32_t *ret
     *ret |= SEGMENT_LOCAL;
     return ST_OK;
 }
-static Status build_grow(Cx *cx, Build *b)
+static Status build_grow(Cx *cx, Build *b, uint32_t need)
 {
     size_t cap = b->cap ? b->cap * 2 : 64;
+    while (cap < need) cap *= 2;
     uint32_t *row = mem_grow(b->row, cap * sizeof *row);
     if (row) b->row = row;
     uint8_t *kind = mem_grow(b->kind, cap);
@@ -276,11 +249,20 @@ static Status build_new(Cx *cx, SegmentWriter *w, uint32_t prop)
     w->build_of[prop] = ++w->f.n_builds;
     return ST_OK;
 }
-static inline Status build_for(Cx *cx, SegmentWriter *w, uint32_t prop, Build **ret)
+static inline Status build_for(Cx *cx, SegmentWriter *w, uint32_t prop, uint32_t n, Build **ret)
 {
     if (w->build_of[prop] == 0) TRY(build_new(cx, w, prop));
-    *ret = &w->f.builds[w->build_of[prop] - 1];
-    return ST_OK;
+    Build *b = *ret = &w->f.builds[w->build_of[prop] - 1];
+    return b->cap - b->n >= n ? ST_OK : build_grow(cx, b, b->n + n);
+}
+Status segment_write_build(Cx *cx, SegmentWriter *w, uint32_t prop, uint32_t n, Build **ret)
+{
+    return build_for(cx, w, prop, n, ret);
+}
+Status segment_write_use(Cx *cx, Uses *u, uint64_t pair)
+{
+    uint32_t used;
+    return use(cx, u, pair, &used);
 }
 /* Pairs of source and name, source and property: the last source of each is looked at first. */
 static Status use_prop(Cx *cx, SegmentWriter *w, Build *b, uint16_t source)
@@ -299,15 +281,12 @@ static inline Status use_name(Cx *cx, SegmentWriter *w, uint16_t source, uint32_
     w->name_source[name] = source + 1U;
     return ST_OK;
 }
-static Status list_add(Cx *cx, SegmentWriter *w, Build *b, const SegmentCell *c)
+Status segment_write_items(Cx *cx, SegmentWriter *w, Build *b, const Str *texts, uint64_t n)
 {
-    size_t before = b->items.n;
-    TRY(GROW(cx, b->items.p, b->items.cap, b->items.n + c->value));
-    for (uint64_t i = 0; i < c->value; i++) {
-        Status st = text_code(cx, w, b, c->texts[i], &b->items.p[b->items.n++]);
-        if (st == ST_OK) continue;
-        b->items.n = before;
-        return st;
+    TRY(GROW(cx, b->items.p, b->items.cap, b->items.n + n));
+    for (uint64_t i = 0; i < n; i++) {
+        TRY(segment_write_text(cx, w, b, texts[i], &b->items.p[b->items.n]));
+        b->items.n++;
     }
     return ST_OK;
 }
@@ -315,15 +294,14 @@ static Status cell_add(Cx *cx, SegmentWriter *w, uint16_t source, const SegmentC
 {
     Build *b;
     uint64_t value = c->value;
-    TRY(build_for(cx, w, c->prop, &b));
+    TRY(build_for(cx, w, c->prop, 1, &b));
     if (b->source != source) TRY(use_prop(cx, w, b, source));
     /* of two of a name the first counts */
     if (c->kind == PROP_NULL || (b->n && b->row[b->n - 1] == w->f.n)) return ST_OK;
-    if (b->n == b->cap) TRY(build_grow(cx, b));
-    if (c->kind == PROP_LIST) TRY(list_add(cx, w, b, c));
+    if (c->kind == PROP_LIST) TRY(segment_write_items(cx, w, b, c->texts, c->value));
     if (c->kind == PROP_STR && !c->coded) {
         uint32_t code;
-        TRY(text_code(cx, w, b, c->texts[0], &code));
+        TRY(segment_write_text(cx, w, b, c->texts[0], &code));
         value = code;
     }
     b->row[b->n] = w->f.n;
@@ -333,7 +311,7 @@ static Status cell_add(Cx *cx, SegmentWriter *w, uint16_t source, const SegmentC
     w->payload += 16;
     return ST_OK;
 }
-static Status row_open(Cx *cx, SegmentWriter *w, uint32_t key)
+Status segment_write_open(Cx *cx, SegmentWriter *w, uint32_t key)
 {
     const Filling *f = &w->f;
     if (f->n == 0 || (f->n < SEGMENT_BLOCK && w->payload <= PAYLOAD_MAX)) return ST_OK;
@@ -364,7 +342,7 @@ Status segment_add_row(Cx *cx, SegmentWriter *w, const SegmentRow *r)
 {
     uint32_t key = segment_key(r->person);
     uint16_t source = (uint16_t)(w->origins.p[r->origin] >> 16);
-    TRY(row_open(cx, w, key));
+    TRY(segment_write_open(cx, w, key));
     TRY(use_name(cx, w, source, r->name));
     for (size_t i = 0; i < r->n_cells; i++) TRY(cell_add(cx, w, source, &r->cells[i]));
     row_close(w, key, r);
@@ -374,7 +352,7 @@ static inline bool same(Str a, Str b) { return a.n == b.n && memcmp(a.p, b.p, a.
 /* What the event before had in the same place is tried first. */
 static Status recent_prop(Cx *cx, SegmentWriter *w, size_t nth, Str name, Recent **ret)
 {
-    Recent *r = &w->recent[nth < RECENT ? nth : RECENT - 1];
+    Recent *r = &w->recent[nth < SEGMENT_RECENT ? nth : SEGMENT_RECENT - 1];
     *ret = r;
     if (r->known && same(w->props.texts[r->prop], name)) return ST_OK;
     *r = (Recent){ 0 };
@@ -422,7 +400,7 @@ Status segment_add(Cx *cx, SegmentWriter *w, uint32_t person, uint32_t actor, co
 {
     uint32_t key = segment_key(person);
     SegmentRow r = { .person = person, .actor = actor, .time = e->time, .received = e->received };
-    TRY(row_open(cx, w, key));
+    TRY(segment_write_open(cx, w, key));
     TRY(segment_number_name(cx, w, e->name, &r.name));
     TRY(use_name(cx, w, e->source, r.name));
     TRY(segment_number_origin(cx, w, (Origin){ e->source, e->trust, e->flags }, &r.origin));
