@@ -17,7 +17,7 @@ static const int64_t START = INT64_C(1704067200000);
 typedef struct Made { uint32_t person, actor; int64_t time, received; uint16_t name, page; uint8_t country, device; int price; } Made;
 static Made *made;
 static size_t n_made;
-static char names[NAMES][16], pages[PAGES][32], countries[8][4], devices[4][8];
+static char names[NAMES][24], pages[PAGES][40], countries[8][16], devices[4][16];
 
 static uint64_t dice = 88172645463325252U;
 static double unit(void)
