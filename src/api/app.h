@@ -32,7 +32,7 @@ void   live_stop(App *);
 void   export_wait(void);                    /* until no export reads the store any more; after http_stop() */
 
 extern const Route segment_routes[], ask_routes[], source_routes[], live_routes[], people_routes[], page_routes[],
-    import_routes[], mail_routes[], export_routes[], system_routes[];
+    import_routes[], mail_routes[], export_routes[], system_routes[], audience_routes[];
 extern const size_t segment_routes_n, ask_routes_n, source_routes_n, live_routes_n, people_routes_n, page_routes_n,
-    import_routes_n, mail_routes_n, export_routes_n, system_routes_n;
+    import_routes_n, mail_routes_n, export_routes_n, system_routes_n, audience_routes_n;
 #endif

@@ -1,4 +1,5 @@
 /* people_api: people and visitors with their timelines, for the team. Personal values are masked. */
+#include "api/people_api.h"
 #include "api/event_out.h"
 #include "api/list.h"
 #include "base/id.h"
@@ -6,10 +7,7 @@
 #include "domain/consent/consent.h"
 #include "domain/people/people.h"
 
-typedef struct PersonRef { bool known; int64_t id; Hash128 root; } PersonRef;
-
-/* per_… is a record; vis_… a root or any other actor, which may belong to a record. */
-static Status resolve(Cx *cx, const App *app, Str text, PersonRef *ret)
+Status people_api_find(Cx *cx, const App *app, Str text, PersonRef *ret)
 {
     PersonRef p = { 0 };
     if (id_parse(text, "per", &p.id)) {
@@ -64,7 +62,7 @@ static Status get_person(Cx *cx, const Req *rq, Res *rs)
     const Consent *consents = NULL;
     size_t n_fields = 0, n_consents = 0;
 
-    TRY(resolve(cx, rq->app, rq->params[0], &ref));
+    TRY(people_api_find(cx, rq->app, rq->params[0], &ref));
     if (ref.known) {
         TRY(people_get(cx, ref.id, &p));
         TRY(people_fields(cx, rq->app->keys, ref.id, &fields, &n_fields));
@@ -91,7 +89,7 @@ static Status get_timeline(Cx *cx, const Req *rq, Res *rs)
 
     TRY(list_limit(cx, rq, &limit));
     TRY(list_place(cx, rq, &at));
-    TRY(resolve(cx, rq->app, rq->params[0], &ref));
+    TRY(people_api_find(cx, rq->app, rq->params[0], &ref));
     int64_t before = at.time == INT64_MAX ? at.time : at.time + 1;
     TRY(events_timeline(cx, rq->app->events, ref.root, before, limit + (size_t)at.given + 1, &all, &n));
     while (from < n && from < (size_t)at.given && all[from].time == at.time) from++;

@@ -101,6 +101,7 @@ enum {
     AUDIENCE_NOUNS_MAX    = 64,              /* kinds of terms of other nouns */
     AUDIENCES_MAX         = 500,             /* segments kept */
     AUDIENCE_STEP_PEOPLE  = 1000,            /* looked at in one step of the job */
+    AUDIENCE_PREVIEW_MS   = 30000,           /* to count an expression's people for a preview */
     AUDIENCE_REFRESH_MS   = 600000,          /* segments that change with the clock are counted again so often */
 
     /* import */

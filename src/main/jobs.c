@@ -1,6 +1,7 @@
 #include "main/jobs.h"
 #include "base/log.h"
 #include "flow/import.h"
+#include "flow/audience_step.h"
 #include "flow/outbox.h"
 #include "flow/traits.h"
 #include "job/mail_job.h"
@@ -19,6 +20,12 @@ static Status move_traits(Cx *cx, Instance *in)
 {
     return traits_step(cx, in->app.events, in->app.keys);
 }
+static Status keep_segments(Cx *cx, Instance *in)
+{
+    AudienceScope scope = { .week_start = 1 };
+    TRY(zone_get(cx, in->app.zone, &scope.zone));
+    return audience_step(cx, in->app.events, &scope);
+}
 /* Without a mail server what is due becomes a test mail, for the team to read. */
 static Status send_mail(Cx *cx, Instance *in)
 {
@@ -31,6 +38,7 @@ static Status play_demo(Cx *cx, Instance *in) { return in->demo_source ? demo_st
 static const Job all[] = {
     { "outbox", tell_log, 200 },
     { "traits", move_traits, 300 },
+    { "segments", keep_segments, 200 },
     { "mail", send_mail, 500 },
     { "imports", store_imports, 2000 },
     { "demo", play_demo, 1500 },

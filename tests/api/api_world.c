@@ -123,6 +123,7 @@ void world_call(World *w, Call c)
     if (c.encoding) header(headers, &rq.n_headers, "Content-Encoding", str_z(c.encoding));
     if (c.origin) header(headers, &rq.n_headers, "Origin", str_z(c.origin));
     if (c.agent) header(headers, &rq.n_headers, "User-Agent", str_z(c.agent));
+    if (c.match) header(headers, &rq.n_headers, "If-Match", str_z(c.match));
     serve(w, &rq);
     const Route *rt = route_of(w, rq.method, rq.path);
     if (rt && rt->gives && w->res.code == (rt->gives_code ? rt->gives_code : 200))

@@ -32,7 +32,7 @@ typedef struct Call {
     Str   raw;                   /* instead of body */
     const char *key;             /* write key: sent as Basic authorization */
     bool  staff;                 /* sent with the admin token */
-    const char *type, *encoding, *origin, *agent;
+    const char *type, *encoding, *origin, *agent, *match;       /* match: If-Match */
     const char *addr;            /* the client's; NULL: 203.0.113.9 */
 } Call;
 /* Sends it; the reply is in w->res. A reply of a route with .gives is checked against that shape. */

@@ -150,6 +150,13 @@ static Status kids_take(Parse *p, const JsonNode *list, const ParsePath *path, A
     }
     return ST_OK;
 }
+/* A whole expression: a list stands for all of its items. */
+static Status whole_take(Parse *p, const JsonNode *node, const ParsePath *path, AudienceNode *ret)
+{
+    if (node->kind != JSON_ARRAY) return node_take(p, node, path, ret);
+    ret->kind = AUDIENCE_ALL;
+    return kids_take(p, node, path, ret);
+}
 static Status all_take(Parse *p, const JsonNode *whole, const JsonNode *value, const ParsePath *path,
     AudienceNode *ret)
 {
@@ -270,7 +277,8 @@ static Status live_take(Parse *p, int64_t id, Str text, const ParsePath *path, A
     inner.chain = chain;
     inner.depth = 0;
     TRY(json_parse(p->cx, text, &node));
-    Status st = node_take(&inner, node, path, ret);
+    Status st = whole_take(&inner, node, path, ret);
+    ret->speaks = AUDIENCE_OF_PEOPLE;             /* also of everybody */
     p->terms = inner.terms;
     return st;
 }
@@ -406,10 +414,7 @@ Status audience_parse_where(Parse *p, const JsonNode *node, const ParsePath *pat
     int depth = p->depth;
     p->speaks = AUDIENCE_OF_EVENTS;
     p->depth = 0;
-    if (node->kind == JSON_ARRAY) {
-        tree.kind = AUDIENCE_ALL;
-        TRY(kids_take(p, node, path, &tree));
-    } else TRY(node_take(p, node, path, &tree));
+    TRY(whole_take(p, node, path, &tree));
     p->speaks = outer;
     p->depth = depth;
     Where *w = ARENA_NEW(p->cx->arena, Where);
@@ -429,10 +434,7 @@ Status audience_parse_node(Cx *cx, const AudienceScope *scope, const JsonNode *n
     a->scope = *scope;
     Parse p = { .cx = cx, .a = a, .speaks = speaks };
     ParsePath path = { .key = str_z(field) };
-    if (node->kind == JSON_ARRAY) {
-        a->root.kind = AUDIENCE_ALL;
-        TRY(kids_take(&p, node, &path, &a->root));
-    } else TRY(node_take(&p, node, &path, &a->root));
+    TRY(whole_take(&p, node, &path, &a->root));
     TRY(audience_plan(cx, a));
     for (size_t i = 0; i < a->n_behaviours; i++) a->timed |= behaviour_timed(a->behaviours[i]);
     *ret = a;
@@ -454,9 +456,7 @@ static Status one_of_many(Cx *cx, Audience *a, Str json, AudienceNode *ret)
     const JsonNode *node;
     TRY(json_parse(cx, json, &node));
     a->reach = 0;
-    if (node->kind != JSON_ARRAY) return node_take(&p, node, NULL, ret);
-    ret->kind = AUDIENCE_ALL;
-    return kids_take(&p, node, NULL, ret);
+    return whole_take(&p, node, NULL, ret);
 }
 Status audience_parse_many(Cx *cx, const AudienceScope *scope, const Str *json, size_t n, const Audience **ret,
     bool *ret_bad)

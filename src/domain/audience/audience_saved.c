@@ -46,11 +46,11 @@ Status audience_get(Cx *cx, int64_t id, AudienceSaved *ret)
     Status st = one(r, ret);
     return st == ST_NOT_FOUND ? not_found(cx) : st;
 }
-Status audience_list(Cx *cx, Str after, size_t limit, const AudienceSaved **ret, size_t *ret_n)
+Status audience_list(Cx *cx, int64_t before, size_t limit, const AudienceSaved **ret, size_t *ret_n)
 {
     AUTO_ROWS r = NULL;
-    TRY(rows_open(cx, SQL("SELECT " COLUMNS " FROM audience WHERE name > $1 ORDER BY name LIMIT $2"),
-        BINDS(b_str(after), b_i64((int64_t)limit)), &r));
+    TRY(rows_open(cx, SQL("SELECT " COLUMNS " FROM audience WHERE id < $1 ORDER BY id DESC LIMIT $2"),
+        BINDS(b_i64(before), b_i64((int64_t)limit)), &r));
     return many(cx, r, limit, ret, ret_n);
 }
 Status audience_live(Cx *cx, const AudienceSaved **ret, size_t *ret_n)
@@ -184,7 +184,7 @@ Status audience_recount(Cx *cx)
 {
     return db_run(cx, SQL("UPDATE audience SET counted = 1 WHERE kind = 1 AND counted > 1"), NO_BINDS);
 }
-static Status stay_rows(Cx *cx, Rows *r, size_t limit, const AudienceStay **ret, size_t *ret_n)
+static Status stay_rows(Cx *cx, Rows *r, size_t limit, bool named, const AudienceStay **ret, size_t *ret_n)
 {
     AudienceStay *all = ARENA_MANY(cx->arena, AudienceStay, limit + 1);
     size_t n = 0;
@@ -193,7 +193,10 @@ static Status stay_rows(Cx *cx, Rows *r, size_t limit, const AudienceStay **ret,
     while (n < limit && (st = rows_next(r)) == ST_OK) {
         all[n] = (AudienceStay){ .audience = rows_i64(r, 0), .gone = rows_i64(r, 1), .entered = rows_i64(r, 3) };
         Str actor = rows_bytes(r, 2);
-        if (actor.n == sizeof all[n].actor) memcpy(&all[n++].actor, actor.p, actor.n);
+        if (actor.n != sizeof all[n].actor) continue;
+        memcpy(&all[n].actor, actor.p, actor.n);
+        if (named) TRY(rows_keep(r, 4, &all[n].name));
+        n++;
     }
     if (st != ST_OK && st != ST_NOT_FOUND) return st;
     *ret = all;
@@ -214,7 +217,7 @@ static Status lot_stays(Cx *cx, const Hash128 *actors, size_t n, const AudienceS
     lot_binds(actors, n, binds);
     TRY(rows_open(cx, SQL("SELECT audience, gone, actor, entered FROM audience_stay WHERE gone = 0 AND actor IN "
                           LOT_IN), binds, LOT, &r));
-    return stay_rows(cx, r, n * AUDIENCES_MAX, ret, ret_n);
+    return stay_rows(cx, r, n * AUDIENCES_MAX, false, ret, ret_n);
 }
 Status audience_stays(Cx *cx, const Hash128 *actors, size_t n, const AudienceStay **ret, size_t *ret_n)
 {
@@ -244,7 +247,7 @@ Status audience_people(Cx *cx, int64_t id, const Hash128 *after, size_t limit, c
     TRY(rows_open(cx, SQL("SELECT audience, gone, actor, entered FROM audience_stay WHERE audience = $1 AND gone = 0 "
                           "AND actor > $2 ORDER BY actor LIMIT $3"),
         BINDS(b_i64(id), from, b_i64((int64_t)limit)), &r));
-    return stay_rows(cx, r, limit, ret, ret_n);
+    return stay_rows(cx, r, limit, false, ret, ret_n);
 }
 Status audience_history(Cx *cx, const Hash128 *actors, size_t n, const AudienceStay **ret, size_t *ret_n)
 {
@@ -257,9 +260,10 @@ Status audience_history(Cx *cx, const Hash128 *actors, size_t n, const AudienceS
         const AudienceStay *some;
         size_t k;
         lot_binds(actors + i, n - i < LOT ? n - i : LOT, binds);
-        TRY(rows_open(cx, SQL("SELECT audience, gone, actor, entered FROM audience_stay WHERE actor IN " LOT_IN
-                              " ORDER BY entered DESC, audience LIMIT 200"), binds, LOT, &r));
-        TRY(stay_rows(cx, r, LIVES_MAX - total, &some, &k));
+        TRY(rows_open(cx, SQL("SELECT s.audience, s.gone, s.actor, s.entered, a.name FROM audience_stay s JOIN audience "
+                              "a ON a.id = s.audience WHERE s.actor IN " LOT_IN " ORDER BY s.entered DESC, s.audience "
+                              "LIMIT 200"), binds, LOT, &r));
+        TRY(stay_rows(cx, r, LIVES_MAX - total, true, &some, &k));
         if (k) memcpy(all + total, some, k * sizeof *some);
         total += k;
     }

@@ -21,8 +21,8 @@ typedef struct AudienceSaved {
     Str     name, expression;
 } AudienceSaved;
 Status audience_get(Cx *, int64_t id, AudienceSaved *ret) MUST_USE;            /* NOT_FOUND */
-/* By name, those after a name (empty: from the first); at most limit. */
-Status audience_list(Cx *, Str after, size_t limit, const AudienceSaved **ret, size_t *ret_n) MUST_USE;
+/* Newest first, ids below `before`; at most limit. */
+Status audience_list(Cx *, int64_t before, size_t limit, const AudienceSaved **ret, size_t *ret_n) MUST_USE;
 Status audience_live(Cx *, const AudienceSaved **ret, size_t *ret_n) MUST_USE;  /* all live ones */
 /* The one whose people wait longest to be counted as a whole: never yet, or a live one last before then. NOT_FOUND. */
 Status audience_due(Cx *, int64_t before, AudienceSaved *ret) MUST_USE;
@@ -41,7 +41,11 @@ Status audience_change(Cx *, const AudienceDraft *) MUST_USE;
 /* Its stays too. CONFLICT "id" segment_in_use; NOT_FOUND. */
 Status audience_drop(Cx *, int64_t id, int64_t version) MUST_USE;
 
-typedef struct AudienceStay { int64_t audience, entered, gone; Hash128 actor; } AudienceStay;  /* gone 0: still there */
+typedef struct AudienceStay {
+    int64_t audience, entered, gone;             /* gone 0: still there */
+    Hash128 actor;
+    Str     name;                /* the segment's; of audience_history() only */
+} AudienceStay;
 /* In a transaction. Open a stay; *ret: it was not open. End it, or move it to another root; *ret: it was open. */
 Status audience_enter(Cx *, const AudienceStay *, bool *ret) MUST_USE;
 Status audience_leave(Cx *, const AudienceStay *, bool *ret) MUST_USE;
