@@ -72,7 +72,8 @@ static Status keep(Cx *cx, Cx *scratch, Best *b, const GroupKey *keys, const int
         if (people[i] == from) TRY(offer(cx, scratch, b, &keys[i], people[i], (uint32_t)i));
     return ST_OK;
 }
-Status breakdown_keep(Cx *cx, const QueryScope *s, const GroupKey *keys, const int64_t *people, size_t n, Breakdown *ret)
+Status breakdown_keep(Cx *cx, const QueryScope *s, const GroupKey *keys, const int64_t *people, size_t n,
+    Breakdown *ret)
 {
     size_t max = breakdown_limit(s);
     Best b = { .scope = s, .max = n < max ? n : max };

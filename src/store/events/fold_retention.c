@@ -181,7 +181,8 @@ static size_t reach(const FoldRetentionSpec *s, size_t i)
     for (size_t b = 0; b < s->q->n_brackets; b++) end += s->q->brackets[b];
     return end < s->grid.n ? end : s->grid.n;
 }
-static void into_brackets(const FoldRetentionSpec *s, FoldRetentionTable *t, const uint64_t *start, const uint64_t *back)
+static void into_brackets(const FoldRetentionSpec *s, FoldRetentionTable *t, const uint64_t *start,
+    const uint64_t *back)
 {
     const RetentionQuery *q = s->q;
     for (size_t i = next(start, 0, q->n); i < q->n; i = next(start, i + 1, q->n)) {
@@ -348,9 +349,11 @@ Status fold_retention_columns(FoldRetentionCounter *counter, const FoldRetention
     memset(c->room, 0, c->words * sizeof *c->room);
     for (size_t i = 0; i < s->q->n; i++) or_into(c->room, c->start[i], c->words);
     presence_count(any, &any, 1, c->words, &t->units);
-    for (size_t i = 0; i < s->q->n; i++)
-        if (s->triangle) columns_row(s, t->cells + i * stride(s), i, c);
-        else columns_brackets(s, t->cells + i * stride(s), i, c);
+    for (size_t i = 0; i < s->q->n; i++) {
+        uint32_t *row = t->cells + i * stride(s);
+        if (s->triangle) columns_row(s, row, i, c);
+        else columns_brackets(s, row, i, c);
+    }
     return ST_OK;
 }
 Status fold_retention_end(FoldRetentionCounter *c)

@@ -80,7 +80,8 @@ Status fold_retention_columns(FoldRetentionCounter *, const FoldRetentionColumns
 Status fold_retention_end(FoldRetentionCounter *) MUST_USE;                /* before it is merged or read */
 Status fold_retention_merge(FoldRetentionCounter *, const FoldRetentionCounter *from) MUST_USE;    /* both ended */
 /* to: empty, or of this counter's spec; free it before the counter. */
-Status fold_retention_table_add(FoldRetentionCounter *, FoldRetentionTable *to, const FoldRetentionTable *from) MUST_USE;
+Status fold_retention_table_add(FoldRetentionCounter *, FoldRetentionTable *to,
+    const FoldRetentionTable *from) MUST_USE;
 void   fold_retention_table_free(FoldRetentionTable *);
 int64_t fold_retention_cell(const FoldRetentionSpec *, const FoldRetentionTable *, size_t i, size_t k);
 /* Is the strip counted in column k of row i? */
@@ -115,7 +116,8 @@ FoldRetentionCounter *fold_retention_events_counter(Fold *);
 
 /* Values counted instead of people. Events of one come from many people in no order of time, so a walk collects what
  * does not depend on it, a second (24h) the returns from the anchors the first found, a third the people of a cell. */
-typedef enum FoldRetentionPhase { FOLD_RETENTION_COLLECT, FOLD_RETENTION_WINDOWS, FOLD_RETENTION_PEOPLE } FoldRetentionPhase;
+typedef enum FoldRetentionPhase { FOLD_RETENTION_COLLECT, FOLD_RETENTION_WINDOWS,
+    FOLD_RETENTION_PEOPLE } FoldRetentionPhase;
 Status fold_retention_units(Cx *, const FoldRetentionSpec *, Fold **ret) MUST_USE;
 /* The same units, for another walk. PEOPLE: of those that count in the spec's cell. */
 void   fold_retention_units_phase(Fold *, FoldRetentionPhase);

@@ -113,7 +113,8 @@ static void into_people(const Units *u, uint32_t root, const Unit *known, const 
 static GroupKey key_at(const FoldRetentionSpec *s, const FoldCol *cols, size_t i)
 {
     size_t n_keys = s->q->scope.n_breakdown, by = n_keys + (s->q->value.n > 0);
-    GroupKey rest = groups_key_at(cols, n_keys, i), ret = { .kind = { cols[by].kind[i] }, .value = { cols[by].value[i] } };
+    GroupKey rest = groups_key_at(cols, n_keys, i), ret = { .kind = { cols[by].kind[i] },
+        .value = { cols[by].value[i] } };
     for (size_t k = 0; k < n_keys; k++) {
         ret.kind[k + 1] = rest.kind[k];
         ret.value[k + 1] = rest.value[k];
@@ -212,7 +213,8 @@ Status fold_retention_units(Cx *cx, const FoldRetentionSpec *spec, Fold **ret)
     u->fold = (Fold){ .person = person, .fork = fork, .merge = merge, .done = done };
     u->spec = spec;
     u->groups.n_keys = 1 + spec->q->scope.n_breakdown;
-    u->size = head_bytes(spec) + hits_bytes(spec) + (spec->q->value.n ? 2 * spec->grid.n * sizeof(FoldRetentionSum) : 0);
+    u->size = head_bytes(spec) + hits_bytes(spec) + (spec->q->value.n ?
+        2 * spec->grid.n * sizeof(FoldRetentionSum) : 0);
     *ret = &u->fold;
     return ST_OK;
 }
@@ -257,7 +259,8 @@ void fold_retention_units_phase(Fold *fold, FoldRetentionPhase phase)
     u->phase = phase;
     for (uint32_t i = 0; phase == FOLD_RETENTION_PEOPLE && i < u->groups.n; i++) {
         Unit *x = unit_at(u, i);
-        x->counts = in_cell_table(u->spec, &u->groups.keys[i]) && strip_of(u, x, &strip) && fold_retention_in(u->spec, &strip, cell->row, cell->column);
+        x->counts = in_cell_table(u->spec, &u->groups.keys[i]) && strip_of(u, x, &strip) &&
+            fold_retention_in(u->spec, &strip, cell->row, cell->column);
     }
 }
 typedef struct Order { uint64_t value; uint32_t unit, kind; } Order;

@@ -105,7 +105,8 @@ TURN INLINE void turn64(const __m512i v[8], uint64_t *to)
         u[g + 4] = _mm512_unpackhi_epi8(t[2 * g], t[2 * g + 1]);
     }
     for (int h = 0; h < 2; h++) {
-        __m512i lo0 = _mm512_unpacklo_epi16(u[4 * h], u[4 * h + 1]), hi0 = _mm512_unpackhi_epi16(u[4 * h], u[4 * h + 1]);
+        __m512i lo0 = _mm512_unpacklo_epi16(u[4 * h], u[4 * h + 1]), hi0 = _mm512_unpackhi_epi16(u[4 * h],
+            u[4 * h + 1]);
         __m512i lo1 = _mm512_unpacklo_epi16(u[4 * h + 2], u[4 * h + 3]);
         __m512i hi1 = _mm512_unpackhi_epi16(u[4 * h + 2], u[4 * h + 3]);
         __m512i q[4] = { _mm512_unpacklo_epi32(lo0, lo1), _mm512_unpackhi_epi32(lo0, lo1),

@@ -1,4 +1,5 @@
-/* pairs: of many rows that each have bits a and bits b, how many have bit i of a and bit j of b, for every i < j; and how
+/* pairs: of many rows that each have bits a and bits b, how many have bit i of a and bit j of b, for every i < j;
+ * and how
  * many have bit i of a. That is all a retention table counts, when a bit is a period.
  *
  * Three ways of the same sum (pairs_test.c holds them equal), the cheapest for the machine and the rows at hand: bit by

@@ -1,8 +1,10 @@
 /* query_lifecycle: who was there in each period, and in which state.
  *
  * Of the people with a matching event in period i: new (their first such event ever is in it), returning (also there in
- * the period before), resurrecting (neither). Dormant: there in the period before, not in this one. The period before the
- * grid is read too. new + returning + resurrecting = there in i; returning + dormant = there in i - 1. With a breakdown by
+ * the period before), resurrecting (neither). Dormant: there in the period before, not in this one. The period
+ * before the
+ * grid is read too. new + returning + resurrecting = there in i; returning + dormant = there in i - 1. With a
+ * breakdown by
  * a property a person and value is looked at as a person by itself would be. */
 #ifndef LIUKE_QUERY_LIFECYCLE_H
 #define LIUKE_QUERY_LIFECYCLE_H
@@ -18,6 +20,7 @@ typedef struct LifecycleQuery {
     int64_t  first;              /* a time in the first period */
     size_t   n;                  /* periods, up to ASK_PERIODS_MAX */
     Matcher  event;
+    bool     count_events;       /* count.events is wanted, at the price of a look at every one; else it may be -1 */
     const LifecycleCell *cell; PeopleSet *people;
 } LifecycleQuery;
 typedef struct LifecycleTable {

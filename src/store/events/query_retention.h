@@ -21,7 +21,8 @@
 
 typedef enum RetentionMode { RETENTION_RECURRING, RETENTION_FIRST_TIME, RETENTION_FIRST_EVER } RetentionMode;
 typedef enum RetentionMeasure { RETENTION_ON, RETENTION_ON_OR_AFTER } RetentionMeasure;
-typedef struct RetentionCell { size_t row, column; const QueryGroup *group; } RetentionCell;   /* group NULL: the only one */
+/* group NULL: the only one */
+typedef struct RetentionCell { size_t row, column; const QueryGroup *group; } RetentionCell;
 typedef struct RetentionQuery {
     QueryScope scope;
     int64_t  first;              /* a time in the first period */
@@ -32,10 +33,9 @@ typedef struct RetentionQuery {
     const uint32_t *brackets; size_t n_brackets;           /* sizes, together up to RETENTION_PERIODS_MAX; 0: none */
     uint32_t min_occurrences;    /* 0: 1 */
     bool     from_event;         /* 24h */
-    bool     count_events;       /* the answer's count.events is wanted, at the price of a look at every one; else it may
-                                    be -1 */
+    bool     count_events;       /* count.events is wanted, at the price of a look at every one; else it may be -1 */
     Str      aggregate_by, value;                          /* empty: none */
-    const RetentionCell *cell; PeopleSet *people;          /* of values: people with a start event in the row's period */
+    const RetentionCell *cell; PeopleSet *people;   /* of values: people with a start event in the row's period */
 } RetentionQuery;
 
 typedef struct RetentionMean { int64_t of, back; double sum; int64_t values; } RetentionMean;
@@ -45,7 +45,8 @@ typedef struct RetentionTable {
     const int64_t *cells;        /* row after row */
     const double  *sums;         /* of value, the same shape; NULL: none asked */
     const int64_t *values;       /* how many values each sum is made of: sum / values is their mean */
-    const RetentionMean *mean;   /* of each column, over the rows whose column is finished: of their people, so many came */
+    /* of each column, over the rows whose column is finished: of their people, so many came */
+    const RetentionMean *mean;
 } RetentionTable;
 typedef struct RetentionAnswer {
     QueryCount count;

@@ -11,6 +11,7 @@ typedef struct StickinessQuery {
     int64_t  first;              /* a time in the first period */
     size_t   n;                  /* periods, up to ASK_PERIODS_MAX */
     Matcher  event;
+    bool     count_events;       /* count.events is wanted, at the price of a look at every one; else it may be -1 */
     const StickinessCell *cell; PeopleSet *people;
 } StickinessQuery;
 typedef struct StickinessTable {

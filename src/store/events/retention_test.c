@@ -1,4 +1,5 @@
-/* Retention against the same question in SQL over the same random events: every mode, measure, window, bracket, breakdown,
+/* Retention against the same question in SQL over the same random events: every mode, measure, window, bracket,
+ * breakdown,
  * values, the people behind a cell; then its identities, the published cases, and days that are not 24 hours long. */
 #include "base/limits.h"
 #include "store/events/ask.h"
@@ -90,7 +91,8 @@ static void put_events(Asked *k, const World *w)
 {
     sqlite3_stmt *s;
     sql_run(k->db, "CREATE TABLE e (seq INT, u INT, t INT, start INT, back INT, named INT, v TEXT, k, val REAL, h INT);"
-        "CREATE TABLE grid (i INT, lo INT, hi INT); CREATE TABLE col (c INT, lo INT, hi INT); CREATE TABLE tab (v TEXT, n INT);"
+        "CREATE TABLE grid (i INT, lo INT, hi INT); CREATE TABLE col (c INT, lo INT, hi INT); CREATE TABLE tab (v "
+            "TEXT, n INT);"
         "BEGIN");
     s = sql_rows(k->db, "INSERT INTO e VALUES (?,?,?,?,?,?,?,?,?,?)");
     for (size_t i = 0; i < w->n; i++) put_event(k, s, w->events[i], (int)i);
@@ -117,7 +119,8 @@ static void put_grid(Asked *k)
 
 /* ---- the answer in SQL ---- */
 
-/* s: members (k, v, i, t, h); r: returns (k, v, j, x, m) in columns' numbering: period, or row and window; z: column 0's
+/* s: members (k, v, i, t, h); r: returns (k, v, j, x, m) in columns' numbering: period, or row and window; z:
+ * column 0's
  * values. */
 static void by_sql(Asked *k)
 {
@@ -127,21 +130,26 @@ static void by_sql(Asked *k)
     unsigned least = q->min_occurrences ? q->min_occurrences : 1;
     const char *order = q->aggregate_by.n ? "t, start DESC" : "t, seq";
     if (q->mode == RETENTION_FIRST_EVER)
-        sql_run(k->db, "CREATE TABLE f AS SELECT k, v, t, h FROM (SELECT *, row_number() OVER (PARTITION BY k, v ORDER BY %s) "
+        sql_run(k->db, "CREATE TABLE f AS SELECT k, v, t, h FROM (SELECT *, row_number() OVER (PARTITION BY k, v "
+            "ORDER BY %s) "
             "AS n FROM e WHERE named) WHERE n = 1 AND start", order);
     else if (q->mode == RETENTION_FIRST_TIME || q->from_event)
-        sql_run(k->db, "CREATE TABLE f AS SELECT k, v, t, h FROM (SELECT *, row_number() OVER (PARTITION BY k, v ORDER BY t, "
-            "seq) AS n FROM e WHERE start AND t >= %lld) WHERE n = 1", q->mode == RETENTION_RECURRING ? first : LLONG_MIN);
+        sql_run(k->db, "CREATE TABLE f AS SELECT k, v, t, h FROM (SELECT *, row_number() OVER (PARTITION BY k, v "
+            "ORDER BY t, "
+            "seq) AS n FROM e WHERE start AND t >= %lld) WHERE n = 1", q->mode == RETENTION_RECURRING ?
+                first : LLONG_MIN);
     else
         sql_run(k->db, "CREATE TABLE f AS SELECT k, v, t, h FROM e WHERE start");
-    sql_run(k->db, "CREATE TABLE s AS SELECT DISTINCT k, v, i, %s FROM f JOIN grid ON t >= lo AND t < hi WHERE t < %lld",
+    sql_run(k->db, "CREATE TABLE s AS SELECT DISTINCT k, v, i, %s FROM f JOIN grid ON t >= lo AND t < hi WHERE t < "
+        "%lld",
         q->from_event ? "t, h" : "0 AS t, 0 AS h", last);
     if (q->from_event)
         sql_run(k->db, "CREATE TABLE w AS SELECT e.*, s.i + (e.h - s.h) / %lld AS j, s.i FROM e JOIN s USING (k, v) "
             "WHERE e.t >= s.t", window);
     else
         sql_run(k->db, "CREATE TABLE w AS SELECT e.*, g.i AS j, g.i FROM e JOIN grid g ON t >= lo AND t < hi");
-    sql_run(k->db, "CREATE TABLE r AS SELECT k, v, j, count(*) AS c, total(val) AS x, count(val) AS m FROM w WHERE back "
+    sql_run(k->db, "CREATE TABLE r AS SELECT k, v, j, count(*) AS c, total(val) AS x, count(val) AS m FROM w WHERE "
+        "back "
         "AND j < %zu GROUP BY k, v, j HAVING c >= %u", k->periods, least);
     sql_run(k->db, "CREATE TABLE z AS SELECT k, v, i, total(val) AS x, count(val) AS m FROM w WHERE start AND j = i "
         "GROUP BY k, v, i; CREATE INDEX rk ON r (k, v); CREATE INDEX zk ON z (k, v)");
@@ -153,9 +161,11 @@ static void same_cells(Asked *k, size_t table)
     size_t n = query_retention_row(&k->a, k->a.n);
     int64_t *want = calloc(n + 1, sizeof *want), *values = calloc(n + 1, sizeof *values);
     double *sums = calloc(n + 1, sizeof *sums);
-    sqlite3_stmt *s = sql_rows(k->db, "SELECT s.i, 0, count(DISTINCT s.k), total(z.x), total(z.m) FROM s JOIN tab USING (v) "
+    sqlite3_stmt *s = sql_rows(k->db, "SELECT s.i, 0, count(DISTINCT s.k), total(z.x), total(z.m) FROM s JOIN tab "
+        "USING (v) "
         "LEFT JOIN z USING (k, v, i) WHERE tab.n = %zu GROUP BY s.i UNION ALL "
-        "SELECT s.i, col.c, count(DISTINCT s.k), total(r.x), total(r.m) FROM s JOIN tab USING (v) JOIN r USING (k, v) JOIN col "
+        "SELECT s.i, col.c, count(DISTINCT s.k), total(r.x), total(r.m) FROM s JOIN tab USING (v) JOIN r USING (k, "
+            "v) JOIN col "
         "ON r.j BETWEEN s.i + col.lo AND s.i + col.hi WHERE tab.n = %zu GROUP BY s.i, col.c", table, table);
     while (sqlite3_step(s) == SQLITE_ROW) {
         size_t i = (size_t)sqlite3_column_int64(s, 0), c = (size_t)sqlite3_column_int64(s, 1);
@@ -166,7 +176,8 @@ static void same_cells(Asked *k, size_t table)
     }
     sqlite3_finalize(s);
     for (size_t i = 0; i < n; i++) {
-        if (t->cells[i] != want[i]) print_error("mode %d measure %d 24h %d brackets %zu by '%s' breakdown %zu table %zu/%zu "
+        if (t->cells[i] != want[i])
+            print_error("mode %d measure %d 24h %d brackets %zu by '%s' breakdown %zu table %zu/%zu "
             "cell %zu: %lld, SQL %lld\n", (int)k->q.mode, (int)k->q.measure, k->q.from_event, k->q.n_brackets,
             k->q.aggregate_by.n ? k->q.aggregate_by.p : "", k->q.scope.n_breakdown, table, k->a.n_tables, i,
             (long long)t->cells[i], (long long)want[i]);
@@ -219,7 +230,8 @@ static void same_people(Cx *cx, World *w, Asked *k)
     q.people = &people;
     ok(query_retention_run(cx, k->snap, &q, &again));
     assert_int_equal(again.n_tables, k->a.n_tables);
-    sql_run(k->db, "CREATE TABLE c AS SELECT DISTINCT s.k, s.v FROM s JOIN tab USING (v) %s WHERE tab.n = %zu AND s.i = %zu",
+    sql_run(k->db, "CREATE TABLE c AS SELECT DISTINCT s.k, s.v FROM s JOIN tab USING (v) %s WHERE tab.n = %zu AND "
+        "s.i = %zu",
         column ? "JOIN r USING (k, v) JOIN col ON r.j BETWEEN s.i + col.lo AND s.i + col.hi" : "", table, row);
     if (column) sql_run(k->db, "DROP TABLE c; CREATE TABLE c AS SELECT DISTINCT s.k, s.v FROM s JOIN tab USING (v) "
         "JOIN r USING (k, v) JOIN col ON r.j BETWEEN s.i + col.lo AND s.i + col.hi WHERE tab.n = %zu AND s.i = %zu "
@@ -281,7 +293,8 @@ static void random_events(Cx *cx, World *w, Asked *k)
     Selector *sel = &k->ask.sel;
     sel->hide = QUERY_HIDE;
     sel->n_matchers = 2;
-    sel->matchers[1] = (Matcher){ .any = world_rnd(w, 2), .name = str_z(WORLD_NAMES[world_rnd(w, COUNT(WORLD_NAMES))]) };
+    sel->matchers[1] = (Matcher){ .any = world_rnd(w, 2),
+        .name = str_z(WORLD_NAMES[world_rnd(w, COUNT(WORLD_NAMES))]) };
     if (world_rnd(w, 3) == 0) sel->matchers[1] = sel->matchers[0];
     k->q.start = sel->matchers[0];
     k->q.back = sel->matchers[1];
@@ -294,7 +307,8 @@ static void random_events(Cx *cx, World *w, Asked *k)
 }
 static void ask_once(Cx *cx, World *w)
 {
-    static const char *const zones[] = { "UTC", "Asia/Shanghai", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata" };
+    static const char *const zones[] = { "UTC", "Asia/Shanghai", "America/New_York", "Australia/Lord_Howe",
+        "Asia/Kolkata" };
     Asked k = { .reach = 0 };
     Snapshot snap;
     ScanRun run = { .done = 0 };
