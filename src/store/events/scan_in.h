@@ -24,13 +24,16 @@ typedef struct ScanRows {
     Chunk *bytes; size_t bytes_used, bytes_all;
 } ScanRows;
 typedef struct ScanInput { ScanRows tail, aside; } ScanInput;
-Status scan_input(Cx *, const Snapshot *, const SourcePlan *, bool whole, ScanInput *ret) MUST_USE;
+/* only: of the person with this key; NULL: of all. */
+Status scan_input(Cx *, const Snapshot *, const SourcePlan *, bool whole, const uint32_t *only, ScanInput *ret) MUST_USE;
 void   scan_input_done(ScanInput *);
 
 typedef struct ScanSources { Source *p; size_t n; } ScanSources;
-/* Opened and stepped to the first person; in log order. Plan and work live as long. */
+/* In log order. Plan and work live as long. */
 Status scan_sources(Cx *, const Snapshot *, const SourcePlan *, const ScanInput *, SourceWork *,
     ScanSources *ret) MUST_USE;
+/* All of them stepped to the first person of the range. */
+Status scan_sources_range(Cx *, ScanSources *, uint32_t key_first, uint32_t key_last) MUST_USE;
 void   scan_sources_done(ScanSources *);
 size_t scan_damaged(const Snapshot *);
 
@@ -42,6 +45,7 @@ typedef struct ScanMerge {
     bool      one;               /* traits of the one person there is, else by root */
     Fold     *fold;
     SourceWork work;
+    ScanSources sources;
     ScanCount count;
     /* a person's events when they come from several sources */
     int64_t  *time;
@@ -54,7 +58,9 @@ typedef struct ScanMerge {
     uint64_t *trait_value[SCAN_SLOTS];
     size_t    cap_trait;
 } ScanMerge;
-/* quit: set by another thread when it is all in vain. */
-Status scan_merge(Cx *, ScanMerge *, const SourcePlan *, const ScanInput *, const _Atomic bool *quit) MUST_USE;
+/* Sources are opened; scan_merge_range() then walks one range of keys after another. quit: set by another thread when
+ * it is all in vain. */
+Status scan_merge_open(Cx *, ScanMerge *, const SourcePlan *, const ScanInput *) MUST_USE;
+Status scan_merge_range(Cx *, ScanMerge *, uint32_t key_first, uint32_t key_last, const _Atomic bool *quit) MUST_USE;
 void   scan_merge_done(ScanMerge *);
 #endif

@@ -63,6 +63,7 @@ typedef struct TailWork {
     const SourcePlan *plan;
     uint32_t *named, n, any;     /* by the tail's number of a name: who takes it */
     bool      values;            /* slots need the event itself */
+    const uint32_t *only;
     SourceWork work, entry;
 } TailWork;
 static Status tail_names(Cx *cx, TailWork *t)
@@ -96,7 +97,7 @@ static Status tail_row(Cx *cx, TailWork *t, const TailRow *r, ScanRows *ret)
     uint32_t mask = (r->name < t->n ? t->named[r->name] : 0) | t->any;
     Entry e;
     size_t used;
-    if (r->time < plan->from || r->time >= plan->to || key < plan->key_first || key > plan->key_last) return ST_OK;
+    if (r->time < plan->from || r->time >= plan->to || (t->only && key != *t->only)) return ST_OK;
     if ((r->flags & plan->sel->sel->hide) || (plan->who && !people_set_has(plan->who, root))) return ST_OK;
     if (mask && ((mask & plan->sel->needs) || t->values)) {
         arena_reset(t->entry.scratch.arena);
@@ -121,9 +122,9 @@ static Status tail_rows(Cx *cx, TailWork *t, int which, ScanRows *ret)
     }
     return ST_OK;
 }
-static Status tail_input(Cx *cx, const Snapshot *snap, const SourcePlan *plan, ScanRows *ret)
+static Status tail_input(Cx *cx, const Snapshot *snap, const SourcePlan *plan, const uint32_t *only, ScanRows *ret)
 {
-    TailWork t = { .snap = snap, .plan = plan };
+    TailWork t = { .snap = snap, .plan = plan, .only = only };
     Status st = source_work_open(cx, &t.work);
     if (st == ST_OK) st = source_work_open(cx, &t.entry);
     if (st == ST_OK) st = tail_names(cx, &t);
@@ -139,6 +140,7 @@ static Status tail_input(Cx *cx, const Snapshot *snap, const SourcePlan *plan, S
 
 typedef struct Aside {
     ScanRows *rows;
+    const uint32_t *only;
     bool      whole;
     BlockEvents events;          /* of block `index` of `of` */
     Block    *of;
@@ -189,13 +191,19 @@ static Status aside_whole(Cx *cx, Aside *a, Block *b, uint32_t i, Row *row)
 static Status aside_add(Cx *cx, void *arg, Source *s, uint32_t i, uint32_t root)
 {
     Aside *a = arg;
-    Block *b = &s->block;
+    const struct Picks *p = &s->picks;
     size_t n_slots = s->plan->n_slots;
-    Row row = { .time = b->time[i], .key = segment_key(root), .actor = b->actor[i], .mask = s->masks[i] };
-    if (a->whole) TRY(aside_whole(cx, a, b, i, &row));
+    uint32_t event = p->index[i];
+    Row row = { .time = p->time[i], .key = segment_key(root), .actor = s->block.actor[event], .mask = p->mask[i] };
+    if (a->only && row.key != *a->only) return ST_OK;
+    if (a->whole) TRY(aside_whole(cx, a, &s->block, event, &row));
     TRY(row_add(cx, s->plan, a->rows, &row));
-    size_t at = (a->rows->n - 1) * n_slots;
-    return n_slots ? source_slots_block(cx, s, i, a->rows->kind + at, a->rows->value + at) : ST_OK;
+    for (size_t k = 0; k < n_slots; k++) {
+        size_t at = (a->rows->n - 1) * n_slots + k;
+        a->rows->kind[at] = p->kind[k][i];
+        a->rows->value[at] = p->value[k][i];
+    }
+    return ST_OK;
 }
 static Status aside_segment(Cx *cx, const SourcePlan *plan, Segment *seg, Aside *a)
 {
@@ -206,9 +214,10 @@ static Status aside_segment(Cx *cx, const SourcePlan *plan, Segment *seg, Aside 
     a->of = NULL;
     return st;
 }
-static Status aside_input(Cx *cx, const Snapshot *snap, const SourcePlan *plan, bool whole, ScanRows *ret)
+static Status aside_input(Cx *cx, const Snapshot *snap, const SourcePlan *plan, bool whole, const uint32_t *only,
+    ScanRows *ret)
 {
-    Aside a = { .rows = ret, .whole = whole, .snap = snap };
+    Aside a = { .rows = ret, .whole = whole, .only = only, .snap = snap };
     TRY(source_work_open(cx, &a.work));
     Status st = source_work_open(cx, &a.entry);
     for (size_t i = 0; st == ST_OK && i < snap->set->n; i++) st = aside_segment(cx, plan, snap->set->segs[i], &a);
@@ -216,11 +225,12 @@ static Status aside_input(Cx *cx, const Snapshot *snap, const SourcePlan *plan, 
     source_work_done(&a.entry);
     return st == ST_OK ? rows_sort(cx, ret) : st;
 }
-Status scan_input(Cx *cx, const Snapshot *snap, const SourcePlan *plan, bool whole, ScanInput *ret)
+Status scan_input(Cx *cx, const Snapshot *snap, const SourcePlan *plan, bool whole, const uint32_t *only,
+    ScanInput *ret)
 {
     *ret = (ScanInput){ 0 };
-    Status st = tail_input(cx, snap, plan, &ret->tail);
-    if (st == ST_OK) st = aside_input(cx, snap, plan, whole, &ret->aside);
+    Status st = tail_input(cx, snap, plan, only, &ret->tail);
+    if (st == ST_OK) st = aside_input(cx, snap, plan, whole, only, &ret->aside);
     if (st != ST_OK) scan_input_done(ret);
     return st;
 }
@@ -236,12 +246,10 @@ static Status open_all(Cx *cx, const Snapshot *snap, const SourcePlan *plan, con
     for (size_t i = 0; i < snap->set->n; i++) {
         Segment *seg = snap->set->segs[i];
         if (seg->damaged || seg->info.last < plan->from || seg->info.first >= plan->to) continue;
-        Status st = source_segment(cx, &ret->p[ret->n], plan, work, seg);
-        if (st != ST_OK) return st;
+        TRY(source_segment(cx, &ret->p[ret->n], plan, work, seg));
         ret->n++;
     }
     source_rows(&ret->p[ret->n++], plan, &tail);
-    for (size_t i = 0; i < ret->n; i++) TRY(source_next(cx, &ret->p[i]));
     return ST_OK;
 }
 Status scan_sources(Cx *cx, const Snapshot *snap, const SourcePlan *plan, const ScanInput *in, SourceWork *work,
@@ -264,4 +272,9 @@ size_t scan_damaged(const Snapshot *snap)
     size_t n = 0;
     for (size_t i = 0; i < snap->set->n; i++) n += snap->set->segs[i]->damaged;
     return n;
+}
+Status scan_sources_range(Cx *cx, ScanSources *s, uint32_t key_first, uint32_t key_last)
+{
+    for (size_t i = 0; i < s->n; i++) TRY(source_range(cx, &s->p[i], key_first, key_last));
+    return ST_OK;
 }

@@ -90,7 +90,8 @@ static Status limited(Cx *cx, Status st)
     if (st == ST_LIMITED) return refuse(cx, st, S("memory"), MSG_question_memory, NO_PARAMS);
     return fail(cx, st, "scan: a fold could not go on");
 }
-static Status person(Cx *cx, ScanMerge *m, const Span *all, uint8_t *const kind[], uint64_t *const value[])
+static Status person(Cx *cx, ScanMerge *m, const Span *all, const uint8_t *const kind[],
+    const uint64_t *const value[])
 {
     FoldCol cols[SCAN_SLOTS];
     Span s = *all;
@@ -114,14 +115,15 @@ static Status person(Cx *cx, ScanMerge *m, const Span *all, uint8_t *const kind[
 /* Nobody else has this person, and its own stream not in the next block either: the span is all there is. */
 static bool alone(const ScanSources *all, const Source *s)
 {
-    if (!s->seg || s->person == s->block.n_people) return false;
+    if (!source_more(s)) return false;
     for (size_t i = 0; i < all->n; i++)
         if (&all->p[i] != s && !all->p[i].done && all->p[i].key == s->key) return false;
     return true;
 }
-static Status one_person(Cx *cx, ScanMerge *m, ScanSources *all, Source *first)
+static Status one_person(Cx *cx, ScanMerge *m, Source *first)
 {
     uint32_t key = first->key;
+    ScanSources *all = &m->sources;
     if (alone(all, first)) {
         Span span = { .root = segment_root(key), .n = first->n, .time = first->time, .mask = first->mask };
         TRY(person(cx, m, &span, first->kind, first->value));
@@ -135,7 +137,7 @@ static Status one_person(Cx *cx, ScanMerge *m, ScanSources *all, Source *first)
         }
     TRY(into_order(cx, m));
     Span span = { .root = segment_root(key), .n = m->n, .time = m->time, .mask = m->mask };
-    return person(cx, m, &span, m->kind, m->value);
+    return person(cx, m, &span, (const uint8_t *const *)m->kind, (const uint64_t *const *)m->value);
 }
 static Source *least(const ScanSources *all)
 {
@@ -144,18 +146,20 @@ static Source *least(const ScanSources *all)
         if (!s->done && (!ret || s->key < ret->key)) ret = s;
     return ret;
 }
-Status scan_merge(Cx *cx, ScanMerge *m, const SourcePlan *part, const ScanInput *in, const _Atomic bool *quit)
+Status scan_merge_open(Cx *cx, ScanMerge *m, const SourcePlan *part, const ScanInput *in)
 {
-    ScanSources all;
     TRY(source_work_open(cx, &m->work));
-    TRY(scan_sources(cx, m->snap, part, in, &m->work, &all));
-    Status st = ST_OK;
-    for (Source *s; st == ST_OK && !*quit && (s = least(&all));) st = one_person(cx, m, &all, s);
-    scan_sources_done(&all);
+    return scan_sources(cx, m->snap, part, in, &m->work, &m->sources);
+}
+Status scan_merge_range(Cx *cx, ScanMerge *m, uint32_t key_first, uint32_t key_last, const _Atomic bool *quit)
+{
+    Status st = scan_sources_range(cx, &m->sources, key_first, key_last);
+    for (Source *s; st == ST_OK && !*quit && (s = least(&m->sources));) st = one_person(cx, m, s);
     return st;
 }
 void scan_merge_done(ScanMerge *m)
 {
+    scan_sources_done(&m->sources);
     mem_free(m->time);
     mem_free(m->mask);
     for (size_t k = 0; k < SCAN_SLOTS; k++) {

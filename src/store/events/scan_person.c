@@ -17,12 +17,13 @@ static Status once(Cx *cx, const Snapshot *snap, const ScanPlan *plan, uint32_t 
     SelectorPlan sel;
     SourcePlan part;
     TRY(scan_wants(cx, snap, plan, &part, &sel));
-    part.key_first = part.key_last = segment_key(root);
+    uint32_t key = segment_key(root);
     Status st = with_traits(cx, snap, plan, root, traits);
-    if (st == ST_OK) st = scan_input(cx, snap, &part, false, &in);
-    if (st == ST_OK) st = scan_merge(cx, &m, &part, &in, &never);
-    scan_input_done(&in);
+    if (st == ST_OK) st = scan_input(cx, snap, &part, false, &key, &in);
+    if (st == ST_OK) st = scan_merge_open(cx, &m, &part, &in);
+    if (st == ST_OK) st = scan_merge_range(cx, &m, key, key, &never);
     scan_merge_done(&m);
+    scan_input_done(&in);
     for (size_t k = 0; k < SCAN_SLOTS; k++) scan_trait_done(&traits[k]);
     return st;
 }

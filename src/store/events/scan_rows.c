@@ -67,6 +67,7 @@ static Status over_sources(Cx *cx, const Snapshot *snap, ScanSources *all, bool 
         .scratch = { .arena = arena_new(8 << 20) } };
     Status st = r.streams && r.scratch.arena ? ST_OK : fail(cx, ST_NO_MEM, "scan: streams");
     for (size_t i = 0; st == ST_OK && i < all->n; i++) r.streams[i].s = &all->p[i];
+    if (st == ST_OK) st = scan_sources_range(cx, all, 0, UINT32_MAX);
     if (st == ST_OK) st = walk(cx, &r, hide_erased, each, arg);
     for (size_t i = 0; r.streams && i < all->n; i++) if (r.streams[i].open) segment_events_done(&r.streams[i].events);
     arena_free(r.scratch.arena);
@@ -77,13 +78,12 @@ Status scan_rows(Cx *cx, const Snapshot *snap, int64_t from, int64_t to, bool hi
 {
     static const Selector everything = { .matchers = { { .any = true } }, .n_matchers = 1 };
     SelectorPlan sel;
-    SourcePlan plan = { .sel = &sel, .people = snap->people, .from = from, .to = to, .key_last = UINT32_MAX,
-        .whole = true };
+    SourcePlan plan = { .sel = &sel, .people = snap->people, .from = from, .to = to };
     SourceWork work;
     ScanInput in;
     ScanSources all;
     TRY(selector_plan(cx, &everything, &sel));
-    TRY(scan_input(cx, snap, &plan, true, &in));
+    TRY(scan_input(cx, snap, &plan, true, NULL, &in));
     Status st = source_work_open(cx, &work);
     if (st == ST_OK) st = scan_sources(cx, snap, &plan, &in, &work, &all);
     if (st == ST_OK) {

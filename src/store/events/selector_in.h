@@ -17,8 +17,9 @@ typedef struct SelectorPlan {
     const Selector *sel;
     const SelectorNode *filter, *where[SELECTOR_MATCHERS];               /* NULL: none */
     uint32_t needs;              /* matchers that a name alone does not decide */
-    bool     people;             /* a set of people is asked for */
+    bool     people, origins;    /* a set of people, an origin is asked for */
     Str     *props;              /* different properties asked for, SELECTOR_PREDS + SELECTOR_MORE at most */
+    bool    *valued;             /* of each: set by selector_plan_prop(), its values are wanted */
     size_t   n_props, n_preds;
 } SelectorPlan;
 enum { SELECTOR_MORE = 16 };
@@ -33,13 +34,19 @@ uint32_t selector_event(const SelectorPlan *, const Event *, uint32_t root, uint
 Prop   selector_value(const Event *, Str name, int32_t prop);   /* of the event; kind PROP_NULL: missing */
 bool   selector_takes(const SelectorNode *, const Prop *);      /* a WHERE_PRED */
 
+/* A bit for each event of a block. */
+enum { SELECTOR_WORDS = SEGMENT_BLOCK_MAX / 64 };
+typedef struct SelectorBits { uint64_t w[SELECTOR_WORDS]; } SelectorBits;
 /* One thread's way through the blocks of one segment. */
 typedef struct SelectorBlocks {
     const SelectorPlan *plan;
     const PeopleView *view;
     Segment  *seg;
     bool      moved;             /* people of it may have moved */
-    uint32_t *name_mask, any;    /* any: all of them or-ed */
+    uint32_t *name_mask, any;    /* by name; all of them or-ed */
+    bool      every, equal;      /* every name is asked for; all that are asked for have the mask any */
+    uint64_t  runs;              /* of runs' masks, the bits asked for */
+    uint8_t   chosen[256];       /* 1: a name asked for; of segments with at most so many names */
     uint8_t  *origin_shown;
     bool      hides;             /* some origin is hidden */
     int64_t  *ids;               /* of the plan's properties in the segment; -1: none */
@@ -53,8 +60,13 @@ typedef struct SelectorBlocks {
 } SelectorBlocks;
 Status selector_blocks_open(Cx *, const SelectorPlan *, const PeopleView *, Segment *, SelectorBlocks *ret) MUST_USE;
 void   selector_blocks_done(SelectorBlocks *);
-/* Masks of all events of the block; *ret_any: all of them or-ed. */
-Status selector_blocks_mask(Cx *, SelectorBlocks *, Block *, uint32_t *mask, uint32_t *ret_any) MUST_USE;
-/* A property of that block, until the next; NULL: no event has it. */
+/* Another block, or the same one decoded anew. */
+void   selector_blocks_at(SelectorBlocks *, Block *);
+/* Of the n events at index[], whose names give mask[], what filter and conditions leave; mask 0: nothing. Names (and
+ * origins, actors, where asked for) of these events are decoded. bits: of these events, within words [from, to). */
+Status selector_blocks_where(Cx *, SelectorBlocks *, const SelectorBits *, size_t from, size_t to, const uint32_t *index,
+    size_t n, uint32_t *mask) MUST_USE;
+/* A property of the block, until the next; NULL: no event has it. Its values are in .code when that is not NULL. */
 Status selector_blocks_prop(Cx *, SelectorBlocks *, int32_t prop, const BlockProp **ret) MUST_USE;
+Prop   selector_blocks_value(const SelectorBlocks *, const BlockProp *, uint32_t i);    /* of event i */
 #endif
