@@ -87,6 +87,8 @@ enum {
     ASK_FILTERS_MAX       = 20,
     ASK_BYTES_MAX         = 256 << 20,       /* memory of one question */
     ASK_SECONDS_MAX       = 120,
+    PRESENCE_KEEP_BYTES   = 64 << 20,        /* bitmaps of who was seen when, kept for the next question */
+    PRESENCE_MOVED_MAX    = 1000 * 1000,     /* events of joined people, kept likewise until segments are merged */
 
     /* audience */
     AUDIENCE_TEXT_MAX     = 64 << 10,        /* an expression */

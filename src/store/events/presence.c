@@ -1,4 +1,4 @@
-#include "store/events/presence_in.h"
+#include "store/events/presence_cols.h"
 #include "base/arena.h"
 
 /* ---- by events: a fold that folds ---- */
@@ -86,5 +86,6 @@ Status presence_fold(Cx *cx, const Snapshot *snap, const PresencePlan *plan, Pre
         plan->grid->n + plan->before > PRESENCE_BITS_MAX) return fail(cx, ST_BUG, "presence: a plan past its bounds");
     *ret = (ScanCount){ 0 };
     if (plan->grid->n == 0) return ST_OK;
-    return by_events(cx, snap, plan, fold, ret);
+    Status st = presence_by_columns(cx, snap, plan, fold, ret);
+    return st == ST_NOT_FOUND ? by_events(cx, snap, plan, fold, ret) : st;
 }

@@ -2,8 +2,13 @@
 #include "store/events/presence_in.h"
 #include "store/events/presence_world_test.h"
 
-typedef struct Seen { uint32_t root; char key[WORLD_KEY]; uint64_t w[PRESENCE_MATCHERS][PRESENCE_WORDS]; } Seen;
-typedef struct SeenSet { Seen *p; size_t n, cap; } SeenSet;
+typedef struct Seen {
+    uint32_t root;
+    size_t   before;             /* row + 1 of the same root; 0: none */
+    char     key[WORLD_KEY];
+    uint64_t w[PRESENCE_MATCHERS][PRESENCE_WORDS];
+} Seen;
+typedef struct SeenSet { Seen *p; size_t n, cap, *newest; } SeenSet;       /* newest: row + 1 of a root, found last */
 typedef struct Collect { PresenceFold fold; const WorldAsk *ask; ScanTexts *texts; size_t bits; SeenSet *got; } Collect;
 
 static Seen *seen_add(SeenSet *s)
@@ -29,10 +34,7 @@ static void add_row(Collect *c, const PresenceBatch *b, size_t i)
             any |= has;
         }
     size_t at = b->col[0] ? 0 : i;
-    if (!any) {
-        assert_non_null(b->col[0]);
-        return;
-    }
+    assert_true(any);
     for (size_t k = 0; k < c->ask->n_slots; k++)
         world_key_got(s.key, c->texts, b->group[k].kind[at], b->group[k].value[at]);
     *seen_add(c->got) = s;
@@ -40,7 +42,12 @@ static void add_row(Collect *c, const PresenceBatch *b, size_t i)
 static void collect_rows(PresenceFold *f, const PresenceBatch *b)
 {
     Collect *c = (Collect *)f;
-    for (size_t i = 0; i < b->n; i++) add_row(c, b, i);
+    for (size_t i = 0; i < b->n; i += 64) {
+        uint64_t alive = b->col[0] ? 0 : UINT64_MAX;
+        for (size_t m = 0; b->col[0] && m < c->ask->sel.n_matchers; m++)
+            for (size_t p = 0; p < c->bits; p++) alive |= b->col[m][p][i / 64];
+        for (size_t k = i; k < b->n && k < i + 64; k++) if (alive >> (k - i) & 1) add_row(c, b, k);
+    }
     for (size_t m = 0; b->col[0] && m < c->ask->sel.n_matchers; m++)       /* past the last row all is zero */
         for (size_t p = 0; p < c->bits; p++)
             for (size_t i = b->n; i < (b->n + 511) / 512 * 512; i++)
@@ -71,9 +78,12 @@ static void collect_merge(PresenceFold *f, PresenceFold *from)
 typedef struct Want { SeenSet seen; ScanCount count; } Want;
 static Seen *want_row(SeenSet *s, uint32_t root, const char *key)
 {
-    for (size_t i = 0; i < s->n; i++) if (s->p[i].root == root && strcmp(s->p[i].key, key) == 0) return &s->p[i];
+    for (size_t i = s->newest[root]; i; i = s->p[i - 1].before)
+        if (strcmp(s->p[i - 1].key, key) == 0) return &s->p[i - 1];
     Seen *r = seen_add(s);
     r->root = root;
+    r->before = s->newest[root];
+    s->newest[root] = s->n;
     snprintf(r->key, sizeof r->key, "%s", key);
     return r;
 }
@@ -90,7 +100,7 @@ static void naive(Cx *cx, World *w, const Snapshot *snap, const PresencePlan *pl
     const Grid *g = plan->grid;
     PeopleSet counted;
     ok(people_set_new(cx, (uint32_t)w->actors, &counted));
-    *ret = (Want){ .count = { 0 } };
+    *ret = (Want){ .seen.newest = calloc((size_t)w->actors, sizeof(size_t)) };
     for (size_t i = 0; i < w->n; i++) {
         const Event *e = &w->events[i]->e;
         uint32_t root = world_root(snap, w->events[i]->actor), mask = world_mask(a, e, root);
@@ -151,6 +161,7 @@ static void ask_some(Cx *cx, World *w, size_t groups, bool plain)
     naive(cx, w, &snap, &plan, &a, &want);
     for (int turn = 0; turn < 3; turn++) ask_once(cx, &snap, plan, &a, &want, turn % 2);     /* also what was kept */
     free(want.seen.p);
+    free(want.seen.newest);
     snapshot_done(cx, &snap);
     world_ask_done(&a);
 }
@@ -181,6 +192,35 @@ TEST(presence_with_filters_is_what_a_naive_walk_sees) { walk_worlds(cx, 4, 20, 0
 TEST(presence_by_groups_is_what_a_naive_walk_sees) { walk_worlds(cx, 3, 15, 1, true); }
 TEST(presence_by_several_groups_with_filters_is_what_a_naive_walk_sees) { walk_worlds(cx, 3, 15, 3, false); }
 
+/* More people than a piece of a lane holds, one of them with more events than a block, and joins behind the segment. */
+TEST(presence_of_many_people_and_of_one_with_many_events)
+{
+    enum { PEOPLE = 70000, BUSY = 17, EVENTS = 40000, BATCH = 1000 };
+    static World w;
+    static Entry e[BATCH];
+    w = (World){ .x = 5, .actors = PEOPLE, .days = 60 };
+    rig_open(cx, &w.rig, test_dir());
+    for (int i = 0; i < PEOPLE + EVENTS; i += BATCH) {
+        for (int k = 0; k < BATCH; k++) {
+            int actor = i + k < PEOPLE ? i + k : BUSY;
+            int64_t t = INT64_C(1709251200000) + (actor == BUSY ?
+                (i + k) * INT64_C(20000) : (i + k) % 50 * INT64_C(40000000));
+            e[k] = (Entry){ .kind = ENTRY_EVENT, .event = world_event(&w, actor, t, 1)->e };
+        }
+        rig_append(cx, &w.rig, e, BATCH);
+    }
+    for (int turn = 0; turn < 2; turn++) {
+        ok(rig_flush(cx, &w.rig));
+        ask_some(cx, &w, 0, true);
+        for (int i = 0; i < 300; i++) world_other(cx, &w);
+        Entry join = { .kind = ENTRY_JOIN, .join = { .id = ++w.next, .anon = rig_key(turn == 1 ? BUSY : 3),
+            .user = rig_key(turn == 1 ? 5 : BUSY), .trust = TRUST_SECRET } };
+        rig_append(cx, &w.rig, &join, 1);
+        ask_some(cx, &w, 0, true);
+        world_session(cx, &w, BUSY);
+    }
+    world_done(&w);
+}
 TEST(every_way_of_turning_and_counting_bits_gives_the_same)
 {
     uint64_t x = 99, rows[64 * 3], want[64], got[64], a[16], b[5][16];

@@ -1,4 +1,5 @@
 #include "store/events/state_in.h"
+#include "store/events/presence_keep.h"
 #include "base/arena.h"
 #include <stdio.h>
 #include <string.h>
@@ -145,6 +146,7 @@ Status state_open(Cx *cx, const EventsConfig *c, const Manifest *m, State **ret)
     s->n_marks = m->n_marks;
     s->marks = mem_get((m->n_marks + 1) * sizeof *s->marks);
     if (s->marks && m->n_marks) memcpy(s->marks, m->marks, m->n_marks * sizeof *s->marks);
+    s->presence = presence_keep_new();
     s->dir = heap_text(c->dir);
     s->zone = c->zone ? heap_text(c->zone) : NULL;
     bool room = s->dir && s->marks && (s->zone || !c->zone);
@@ -168,6 +170,7 @@ void state_close(State *s)
     free_chunks(s->waiting);
     free_chunks(s->todo);
     free_chunks(s->spare);
+    presence_keep_free(s->presence);
     tail_done(s->old);
     tail_done(s->cur);
     state_set_done(&cx, s->set);

@@ -41,6 +41,7 @@ struct State {
     PeopleView *view;            /* the latest asked for */
     Tail   *old, *cur;           /* old: being flushed, or to be again */
     SegmentSet *set;
+    struct PresenceKeep *presence;       /* has a lock of its own; NULL: nothing is kept */
     int64_t flushed, map_id;
     ManifestMark *marks; size_t n_marks;
     uint64_t map_changes;        /* joins_changes() in the map file */

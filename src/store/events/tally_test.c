@@ -53,7 +53,8 @@ static void naive(Cx *cx, World *w, const Snapshot *snap, const Grid *g, const W
 static void key_of(const Tally *t, ScanTexts *texts, size_t groups, size_t g, char key[WORLD_KEY])
 {
     key[0] = 0;
-    for (size_t k = 0; k < groups; k++) world_key_got(key, texts, t->groups.keys[g].kind[k], t->groups.keys[g].value[k]);
+    for (size_t k = 0; k < groups; k++)
+        world_key_got(key, texts, t->groups.keys[g].kind[k], t->groups.keys[g].value[k]);
 }
 static void same_cell(const Cell *want, int64_t events, const TallyValue *v)
 {
