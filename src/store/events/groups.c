@@ -65,6 +65,11 @@ Status groups_add(Groups *g, const GroupKey *key, uint32_t *ret)
     *ret = *slot - 1;
     return ST_OK;
 }
+uint32_t groups_find(const Groups *g, const GroupKey *key)
+{
+    GroupKey k = plain(g, key);
+    return g->n_slots ? *slot_of(g, &k) - 1 : UINT32_MAX;      /* an empty slot holds 0 */
+}
 GroupKey groups_key_at(const FoldCol *cols, size_t n_keys, size_t i)
 {
     GroupKey k = { { 0 }, { 0 } };

@@ -10,6 +10,7 @@ enum { GROUPS_KEYS = 3 };
 typedef struct GroupKey { uint8_t kind[GROUPS_KEYS]; uint64_t value[GROUPS_KEYS]; } GroupKey;
 typedef struct Groups { GroupKey *keys; size_t n, cap, n_keys; uint32_t *slots; size_t n_slots; } Groups;  /* zero: empty */
 Status groups_add(Groups *, const GroupKey *, uint32_t *ret) MUST_USE;   /* NO_MEM without a why: for folds */
+uint32_t groups_find(const Groups *, const GroupKey *);     /* UINT32_MAX: it is not there */
 GroupKey groups_key_at(const FoldCol *cols, size_t n_keys, size_t i);    /* of event or row i */
 void   groups_done(Groups *);
 #endif
