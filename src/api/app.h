@@ -4,6 +4,7 @@
 #include "domain/source/source.h"
 #include "flow/ingest.h"
 #include "http/http.h"
+#include "store/events/asks.h"
 #include "store/events/events.h"
 
 /* until staff exist: whoever holds the admin token, or this folder's owner on its socket */
@@ -16,6 +17,7 @@ struct App {
     SourceCache *sources;
     Ingest      *ingest;
     struct Imports *imports;
+    Asks        *asks;
     Live        *live;
     uint8_t      admin_hash[32];             /* SHA-256 of the admin token */
     Str          product, zone, public_url;  /* of the settings */

@@ -1,5 +1,6 @@
 #include "main/instance.h"
 #include "base/id.h"
+#include "base/limits.h"
 #include "flow/import.h"
 #include "net/http_client.h"
 #include "store/records/setting.h"
@@ -203,6 +204,7 @@ static Status open_stores(Cx *cx, Instance *in)
     TRY(source_cache_new(cx, &in->app.sources));
     TRY(source_cache_load(cx, in->app.sources));
     TRY(imports_new(cx, in->app.events, &in->app.imports));
+    TRY(asks_new(cx, ASK_KEPT_BYTES, &in->app.asks));
     return ingest_new(cx, in->app.events, in->app.keys, in->app.sources, &in->app.ingest);
 }
 Status instance_open(Cx *cx, const Config *c, Instance *in)
@@ -220,6 +222,7 @@ void instance_close(Instance *in)
     net_stop();
     ingest_free(in->app.ingest);
     imports_free(in->app.imports);
+    asks_free(in->app.asks);
     events_close(in->app.events);
     source_cache_free(in->app.sources);
     records_close(in->records);

@@ -51,6 +51,7 @@ static Status open_all(World *w)
     TRY(source_cache_new(cx, &w->app.sources));
     TRY(source_cache_load(cx, w->app.sources));
     TRY(imports_new(cx, w->app.events, &w->app.imports));
+    TRY(asks_new(cx, 1 << 20, &w->app.asks));
     return ingest_new(cx, w->app.events, w->app.keys, w->app.sources, &w->app.ingest);
 }
 Status fault_world_start(World *w)
@@ -65,6 +66,8 @@ void fault_world_stop(World *w)
     if (w->cx->records) records_done(w->cx);
     ingest_free(w->app.ingest);
     imports_free(w->app.imports);
+    asks_free(w->app.asks);
+    w->app.asks = NULL;
     events_close(w->app.events);
     source_cache_free(w->app.sources);
     records_close(w->cx->records);
@@ -81,11 +84,14 @@ void fault_world_events(World *w, bool open)
     if (open) {
         ok(open_events(w));
         ok(imports_new(cx, w->app.events, &w->app.imports));
+        ok(asks_new(cx, 1 << 20, &w->app.asks));
         ok(ingest_new(cx, w->app.events, w->app.keys, w->app.sources, &w->app.ingest));
         return;
     }
     ingest_free(w->app.ingest);
     imports_free(w->app.imports);
+    asks_free(w->app.asks);
+    w->app.asks = NULL;
     events_close(w->app.events);
     w->app.ingest = NULL;
     w->app.events = NULL;

@@ -8,7 +8,6 @@
 static const char *const WEEKS[] = { "sunday", "monday" }, *const PERIODS[] = { "hour", "day", "week", "month" };
 static const QuestionForm *const forms[QUESTION_KINDS_] = {
     [QUESTION_TREND] = &question_trend, [QUESTION_RETENTION] = &question_retention,
-    [QUESTION_LIFECYCLE] = &question_lifecycle, [QUESTION_STICKINESS] = &question_stickiness,
 };
 static const QuestionForm *form_of(const Question *q) { return forms[q->kind]; }
 static const CommonIn *common_of(const Question *q)
@@ -214,7 +213,7 @@ void question_done(Question *q)
 }
 int64_t question_until(const Question *q)
 {
-    if (q->filter || q->people) return q->now + QUESTION_KEEP_MS;          /* windows that end now move with it */
+    if (q->filter || q->people) return q->now + ASK_KEEP_MS;          /* windows that end now move with it */
     return q->count.finished < q->n ? q->starts[q->count.finished + 1] : 0;
 }
 

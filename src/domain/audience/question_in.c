@@ -73,8 +73,8 @@ static const Field trend_fields[] = {
     FIELD(TrendIn, measure, F_ENUM, .names = TREND_MEASURES, .doc = "left out: count"),
     FIELD(TrendIn, prop, F_STR, .max = PROP_NAME_BYTES_MAX, .doc = "of sum, mean, min, max, percentile"),
     FIELD(TrendIn, percentile, F_DOUBLE, .min = 0, .max = 100, .doc = "of percentile"),
-    FIELD(TrendIn, series, F_LIST, .item = F_OBJECT, .of = &series_shape, .max = TREND_SERIES, .doc = "several lines"),
-    FIELD(TrendIn, formulas, F_LIST, .item = F_STR, .max = TREND_SERIES,
+    FIELD(TrendIn, series, F_LIST, .item = F_OBJECT, .of = &series_shape, .max = TREND_LINES_MAX, .doc = "several lines"),
+    FIELD(TrendIn, formulas, F_LIST, .item = F_STR, .max = TREND_LINES_MAX,
         .doc = "arithmetic over the series: A / B * 100"),
     FIELD(TrendIn, from, F_STR, .required = true, .max = 40, .doc = "date or time, inclusive; local to the time zone"),
     FIELD(TrendIn, to, F_STR, .required = true, .max = 40, .doc = "date or time, exclusive"),
@@ -140,14 +140,14 @@ static const Shape exclusion_shape = SHAPE("question_exclusion", ExclusionIn, ex
 static const Field convert_fields[] = {
     FIELD(ConvertIn, from_step, F_I64, .min = 0, .max = FUNNEL_STEPS_MAX, .doc = "from 0"),
     FIELD(ConvertIn, to_step, F_I64, .required = true, .min = 1, .max = FUNNEL_STEPS_MAX, .doc = "from 0"),
-    FIELD(ConvertIn, bins, F_I64, .min = 0, .max = 60, .doc = "left out: by the number of people"),
+    FIELD(ConvertIn, bins, F_I64, .min = 0, .max = FUNNEL_BINS_MAX, .doc = "left out: by the number of people"),
 };
 static const Shape convert_shape = SHAPE("question_convert", ConvertIn, convert_fields);
 static const Field funnel_cell_fields[] = {
     FIELD(FunnelCellIn, step, F_I64, .min = 0, .max = FUNNEL_STEPS_MAX, .doc = "who reached it; from 0"),
     FIELD(FunnelCellIn, lost, F_BOOL, .doc = "instead: who reached the step before and not this one"),
     GROUP(FunnelCellIn),
-    FIELD(FunnelCellIn, bin, F_I64, .min = 0, .max = 60, .was = offsetof(FunnelCellIn, had_bin),
+    FIELD(FunnelCellIn, bin, F_I64, .min = 0, .max = FUNNEL_BINS_MAX, .was = offsetof(FunnelCellIn, had_bin),
         .doc = "instead: who converted in this bin of time_to_convert"),
 };
 static const Shape funnel_cell_shape = SHAPE("question_funnel_cell", FunnelCellIn, funnel_cell_fields);
@@ -210,10 +210,10 @@ static const Field paths_fields[] = {
     FIELD(PathsIn, after, F_OBJECT, .of = &matcher_shape, .was = offsetof(PathsIn, had_after),
         .doc = "sequences: the items after a person's first such event"),
     FIELD(PathsIn, depth, F_I64, .min = 1, .max = PATHS_DEPTH_MAX, .doc = "items of a path; left out: 5"),
-    FIELD(PathsIn, limit, F_I64, .min = 1, .max = 1000, .doc = "edges or sequences told; left out: 50"),
+    FIELD(PathsIn, limit, F_I64, .min = 1, .max = PATHS_EDGES_MAX, .doc = "edges or sequences told; left out: 50"),
     FIELD(PathsIn, session_gap, F_I64, .min = 1, .max = 100000, .doc = "minutes without an event; left out: 30"),
     FIELD(PathsIn, drop_query, F_BOOL, .doc = "of URLs only what stands before ? and #"),
-    FIELD(PathsIn, mask, F_LIST, .item = F_STR, .max = 20, .doc = "patterns of URL paths, * for one part: /order/*"),
+    FIELD(PathsIn, mask, F_LIST, .item = F_STR, .max = PATHS_PATTERNS_MAX, .doc = "patterns of URL paths, * for one part: /order/*"),
     FIELD(PathsIn, cell, F_LIST, .item = F_STR, .max = PATHS_DEPTH_MAX,
         .doc = "the people behind this edge or sequence are wanted"),
 };

@@ -310,6 +310,7 @@ Status events_read_heads(Cx *cx, Events *e, int64_t from, EventsEach *each, void
     return wal_read_heads(cx, e->wal, from, each, arg, ret_next);
 }
 int64_t events_end(Events *e) { return wal_end(e->wal); }
+int64_t events_version(Events *e) { return (state_commits(e->state) << 44) + wal_end(e->wal); }
 bool    events_wait(Events *e, int64_t past, int64_t timeout_ms) { return wal_wait(e->wal, past, timeout_ms); }
 void    events_keep_from(Events *e, int64_t pos) { wal_keep_from(e->wal, pos); }
 Status  events_stats(Cx *cx, Events *e, EventsStats *ret)

@@ -90,6 +90,8 @@ typedef struct EventsStats {
 } EventsStats;
 Status events_stats(Cx *, Events *, EventsStats *ret) MUST_USE;
 
+/* Grows whenever an answer could be another: something was appended, imported, flushed or merged. */
+int64_t events_version(Events *);
 Hash128 events_root(Events *, Hash128 actor);    /* the person's root; the actor itself when joined to nothing */
 Status events_actors(Cx *, Events *, Hash128 root, const Hash128 **ret, size_t *ret_n) MUST_USE;   /* all of a person */
 /* A person's events, newest first, before a time, at most limit; slices live in the arena. */

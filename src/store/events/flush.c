@@ -198,6 +198,7 @@ void state_commit(Cx *cx, State *s, const Manifest *m)
     (void)m;
     pthread_mutex_lock(&s->lock);
     SegmentSet *before = s->set;
+    s->commits++;
     s->set = s->change.set;
     if (s->change.kind == CHANGE_FLUSH) commit_flush(cx, s);
     if (s->change.has_mark) commit_mark(s);

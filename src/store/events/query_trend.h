@@ -5,10 +5,11 @@
  * smallest value that at least p of 100 values do not exceed (nearest rank). Values that are no numbers are left out. */
 #ifndef LIUKE_QUERY_TREND_H
 #define LIUKE_QUERY_TREND_H
+#include "base/limits.h"
 #include "store/events/formula.h"
 #include "store/events/query.h"
 
-enum { TREND_SERIES_MAX = 8, TREND_FORMULAS_MAX = 8 };
+enum { TREND_SERIES_MAX = TREND_LINES_MAX, TREND_FORMULAS_MAX = TREND_LINES_MAX };
 typedef enum TrendMeasure {
     TREND_COUNT, TREND_PEOPLE, TREND_PER_PERSON,          /* events; people; events a person */
     TREND_SUM, TREND_MEAN, TREND_MIN, TREND_MAX, TREND_PERCENTILE        /* of a property */

@@ -212,6 +212,7 @@ void state_chunk(State *s, int64_t pos, int64_t end, char *bytes, size_t n)
     pthread_mutex_unlock(&s->queue);
 }
 size_t state_tail_bytes(const State *s) { return s->bytes; }
+int64_t state_commits(const State *s) { return s->commits; }
 
 static Status index_event(Cx *cx, State *s, const EntryHead *h, const char *at)
 {

@@ -28,6 +28,7 @@ void   state_close(State *);
 Status state_reserve(Cx *, State *, size_t bytes) MUST_USE;
 void   state_chunk(State *, int64_t pos, int64_t end, char *bytes, size_t n);
 size_t state_tail_bytes(const State *);
+int64_t state_commits(const State *);            /* how often state_commit() was called */
 
 /* Name limits: would these names of this source be one too many? Called before the append, with what the batch
  * holds. INVALID "time" outside the years 1 to 9999. */

@@ -27,6 +27,7 @@ struct State {
     char  *dir, *zone;           /* zone: the product's; NULL: UTC */
     size_t tail_max;             /* refuse room past it */
     _Atomic size_t bytes;        /* of chunks waiting and tails not flushed */
+    _Atomic int64_t commits;
     _Atomic int64_t next_id;     /* of files: taken by whoever writes one, never given back */
 
     pthread_mutex_t queue;       /* what the log has handed over; never held for long */
