@@ -181,7 +181,8 @@ static const Field names_fields[] = {
 static const Shape names_shape = SHAPE("sampled_names", NamesOut, names_fields);
 
 /* What all answers have; each kind has more, see the guide. */
-typedef struct AnswerOut { Str kind, definition, timezone, week_start; int64_t events_read, people, left_out; } AnswerOut;
+typedef struct AnswerOut { Str kind, definition, timezone, week_start; int64_t events_read, people, left_out;
+    } AnswerOut;
 static const Field answer_fields[] = {
     FIELD(AnswerOut, kind, F_STR, .required = true, .doc = "as asked"),
     FIELD(AnswerOut, definition, F_STR, .required = true, .doc = "what the numbers mean, in the caller's language"),

@@ -50,7 +50,8 @@ static const Shape breakdown_shape = SHAPE("question_breakdown", BreakdownIn, br
 static const Field series_fields[] = {
     FIELD(SeriesIn, event, F_OBJECT, .of = &matcher_shape, .required = true, .doc = "the event counted"),
     FIELD(SeriesIn, measure, F_ENUM, .names = TREND_MEASURES, .doc = "left out: count"),
-    FIELD(SeriesIn, prop, F_STR, .max = PROP_NAME_BYTES_MAX, .doc = "whose numbers: of sum, mean, min, max, percentile"),
+    FIELD(SeriesIn, prop, F_STR, .max = PROP_NAME_BYTES_MAX,
+        .doc = "whose numbers: of sum, mean, min, max, percentile"),
     FIELD(SeriesIn, percentile, F_DOUBLE, .min = 0, .max = 100, .doc = "of percentile: 50 is the median"),
     FIELD(SeriesIn, name, F_STR, .max = EVENT_NAME_BYTES_MAX, .doc = "what the line is called"),
 };
@@ -73,7 +74,8 @@ static const Field trend_fields[] = {
     FIELD(TrendIn, measure, F_ENUM, .names = TREND_MEASURES, .doc = "left out: count"),
     FIELD(TrendIn, prop, F_STR, .max = PROP_NAME_BYTES_MAX, .doc = "of sum, mean, min, max, percentile"),
     FIELD(TrendIn, percentile, F_DOUBLE, .min = 0, .max = 100, .doc = "of percentile"),
-    FIELD(TrendIn, series, F_LIST, .item = F_OBJECT, .of = &series_shape, .max = TREND_LINES_MAX, .doc = "several lines"),
+    FIELD(TrendIn, series, F_LIST, .item = F_OBJECT, .of = &series_shape, .max = TREND_LINES_MAX,
+        .doc = "several lines"),
     FIELD(TrendIn, formulas, F_LIST, .item = F_STR, .max = TREND_LINES_MAX,
         .doc = "arithmetic over the series: A / B * 100"),
     FIELD(TrendIn, from, F_STR, .required = true, .max = 40, .doc = "date or time, inclusive; local to the time zone"),
@@ -103,7 +105,8 @@ static const Field retention_fields[] = {
     FIELD(RetentionIn, mode, F_ENUM, .names = MODES,
         .doc = "a row for every period with a start (when left out), only for a person's first matching start, or for "
                "the first event of that name if it matches"),
-    FIELD(RetentionIn, measure, F_ENUM, .names = RETENTION_MEASURES, .doc = "in that period, or in it or any later one"),
+    FIELD(RetentionIn, measure, F_ENUM, .names = RETENTION_MEASURES,
+        .doc = "in that period, or in it or any later one"),
     FIELD(RetentionIn, window, F_ENUM, .names = WINDOWS,
         .doc = "periods of the calendar, or of 24 hours from each person's start"),
     FIELD(RetentionIn, start_event, F_OBJECT, .of = &matcher_shape, .required = true,
@@ -213,7 +216,8 @@ static const Field paths_fields[] = {
     FIELD(PathsIn, limit, F_I64, .min = 1, .max = PATHS_EDGES_MAX, .doc = "edges or sequences told; left out: 50"),
     FIELD(PathsIn, session_gap, F_I64, .min = 1, .max = 100000, .doc = "minutes without an event; left out: 30"),
     FIELD(PathsIn, drop_query, F_BOOL, .doc = "of URLs only what stands before ? and #"),
-    FIELD(PathsIn, mask, F_LIST, .item = F_STR, .max = PATHS_PATTERNS_MAX, .doc = "patterns of URL paths, * for one part: /order/*"),
+    FIELD(PathsIn, mask, F_LIST, .item = F_STR, .max = PATHS_PATTERNS_MAX,
+        .doc = "patterns of URL paths, * for one part: /order/*"),
     FIELD(PathsIn, cell, F_LIST, .item = F_STR, .max = PATHS_DEPTH_MAX,
         .doc = "the people behind this edge or sequence are wanted"),
 };

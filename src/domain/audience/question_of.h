@@ -10,7 +10,8 @@
 
 enum { QUESTION_MATCHERS = 64, QUESTION_BEHIND = 1000 };
 /* A matcher whose conditions are expressions: they become a Where when the question is asked. */
-typedef struct QuestionWhere { Matcher *to; const JsonNode *props; const Audience *where; AudienceFilter filter; } QuestionWhere;
+typedef struct QuestionWhere { Matcher *to; const JsonNode *props; const Audience *where; AudienceFilter filter;
+    } QuestionWhere;
 struct Question {
     QuestionKind  kind;
     AudienceScope scope;         /* with the question's zone and week */

@@ -181,7 +181,8 @@ static Status job_new(Cx *cx, Asks *a, const AsksQuestion *q, Job **ret)
         return fail(cx, ST_NO_MEM, "asks: a question");
     }
     if (q->key.n) memcpy(key, q->key.p, q->key.n);
-    *j = (Job){ .refs = 1, .key = key, .key_n = q->key.n, .version = q->version, .began = clock_mono(), .next = a->running };
+    *j = (Job){ .refs = 1, .key = key, .key_n = q->key.n, .version = q->version, .began = clock_mono(),
+        .next = a->running };
     j->run.deadline = q->deadline_ms ? j->began + q->deadline_ms : 0;
     a->running = j;
     pthread_cond_signal(&a->busy);

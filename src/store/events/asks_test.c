@@ -22,7 +22,8 @@ static Status slow(Cx *cx, void *arg, ScanRun *run, AsksAnswer *ret)
     return ST_OK;
 }
 static bool is_gone(const void *arg) { return ((const Slow *)arg)->gone; }
-typedef struct Asking { Asks *a; Slow *s; Slow *me; const char *name; Status st; bool kept; Str text; Cx cx; pthread_t t; } Asking;
+typedef struct Asking { Asks *a; Slow *s; Slow *me; const char *name; Status st; bool kept; Str text; Cx cx;
+    pthread_t t; } Asking;
 static void *asking(void *arg)
 {
     Asking *k = arg;
@@ -148,7 +149,8 @@ TEST(a_failure_reaches_all_who_wait_and_is_not_kept)
     s.st = ST_OK;
     AsksAnswer got;
     bool kept;
-    ok(asks_run(cx, a, &(AsksQuestion){ .key = S("how many"), .version = 1, .work = slow, .arg = &s }, &(AsksCaller){ 0 },
+    ok(asks_run(cx, a, &(AsksQuestion){ .key = S("how many"), .version = 1, .work = slow, .arg = &s },
+        &(AsksCaller){ 0 },
         &got, &kept));
     assert_int_equal(s.runs, 2);
     asks_free(a);
@@ -171,7 +173,8 @@ TEST(kept_answers_have_a_bound_and_the_oldest_go)
         for (int i = 0; i < 50; i++) {
             char key[20];
             snprintf(key, sizeof key, "q%d", i);
-            ok(asks_run(cx, a, &(AsksQuestion){ .key = str_z(key), .version = 1, .work = big }, &(AsksCaller){ 0 }, &got,
+            ok(asks_run(cx, a, &(AsksQuestion){ .key = str_z(key), .version = 1, .work = big }, &(AsksCaller){ 0 },
+                &got,
                 &kept));
             assert_false(kept);                            /* fifty of them do not fit */
         }

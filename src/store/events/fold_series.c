@@ -61,7 +61,8 @@ Number total_sum(const Total *t)
 Number total_mean(const Total *t)
 {
     if (t->n == 0) return none();
-    return of_double((double)(((long double)t->whole + (long double)t->part + (long double)t->rest) / (long double)t->n));
+    return of_double((double)(((long double)t->whole + (long double)t->part +
+        (long double)t->rest) / (long double)t->n));
 }
 Number total_least(const Total *t)
 {

@@ -36,7 +36,8 @@ typedef struct SeriesPlan {
     size_t  slot_of[TREND_SERIES_MAX];
     bool    totals_only;         /* no cells but the whole range's: to find the largest groups */
     const Groups *fixed;         /* NULL: groups as they are met */
-    size_t  groups_max;          /* more than these: st becomes CONFLICT, to be asked again with totals_only; 0: any number */
+    /* more than these: st becomes CONFLICT, to be asked again with totals_only; 0: any number */
+    size_t  groups_max;
     ScanRun *run;
 } SeriesPlan;
 typedef struct SeriesFold {

@@ -4,7 +4,8 @@
 #include "base/base.h"
 
 enum { FORMULA_BYTES_MAX = 200, FORMULA_STEPS = 100, FORMULA_DEPTH = 16 };
-typedef struct FormulaStep { char op; uint8_t series; double number; } FormulaStep;   /* 's' a series, '#' a number, '~' minus one value */
+/* 's' a series, '#' a number, '~' minus one value */
+typedef struct FormulaStep { char op; uint8_t series; double number; } FormulaStep;
 typedef struct Formula { size_t n; FormulaStep steps[FORMULA_STEPS]; } Formula;       /* in reverse Polish order */
 /* INVALID formula_wrong with the place; a letter past n_series is wrong, too. */
 Status formula_read(Cx *, Str text, Str field, size_t n_series, Formula *ret) MUST_USE;

@@ -35,8 +35,10 @@ static void fill(Cx *cx, Rig *r, Log *l, uint64_t seed)
 {
     for (uint64_t i = 0; i < EVENTS; i++) {
         uint64_t d = mix(seed + i * 7);
-        Happened h = { .actor = d % ACTORS + 1, .time = START + (int64_t)(mix(d) % DAYS) * DAY + (int64_t)(d % 5) * 1000,
-            .buy = d % 3 == 0, .plan = (int)(mix(d + 1) % (d % 2 ? 2 : PLANS)), .price = (int)(d % 50), .whole = d % 4 != 1 };
+        Happened h = { .actor = d % ACTORS + 1, .time = START + (int64_t)(mix(d) % DAYS) * DAY +
+            (int64_t)(d % 5) * 1000,
+            .buy = d % 3 == 0, .plan = (int)(mix(d + 1) % (d % 2 ? 2 : PLANS)), .price = (int)(d % 50),
+                .whole = d % 4 != 1 };
         l->e[l->n++] = h;
         put(cx, r, &h);
         if (i % 700 == 699) ok(rig_flush(cx, r));
@@ -47,7 +49,8 @@ static void fill(Cx *cx, Rig *r, Log *l, uint64_t seed)
             for (uint64_t a = 1; a <= ACTORS; a++) used |= l->joined_to[a] == anon;
             if (used) continue;
             l->joined_to[anon] = user;
-            Entry e = { .kind = ENTRY_JOIN, .join = { .id = (int64_t)i + 1, .anon = rig_key(anon), .user = rig_key(user),
+            Entry e = { .kind = ENTRY_JOIN, .join = { .id = (int64_t)i + 1, .anon = rig_key(anon),
+                .user = rig_key(user),
                 .time = h.time, .trust = TRUST_SECRET } };
             rig_append(cx, r, &e, 1);
         }
@@ -92,7 +95,8 @@ static TrendQuery question(const Zone *zone, ScanTexts *texts)
     TrendQuery q = { .scope = { .zone = zone, .week_start = 1, .period = PERIOD_DAY, .texts = texts }, .from = START,
         .to = START + DAYS * DAY };
     for (size_t i = 0; i < COUNT(measures); i++)
-        q.series[q.n_series++] = (TrendSeries){ .event = { .name = S("buy") }, .measure = measures[i], .prop = S("price"),
+        q.series[q.n_series++] = (TrendSeries){ .event = { .name = S("buy") }, .measure = measures[i],
+            .prop = S("price"),
             .percentile = 75 };
     return q;
 }
@@ -186,7 +190,8 @@ TEST(formulas_and_the_people_behind_a_number)
     fill(cx, &r, l, 77);
     ok(scan_texts_new(cx, &texts));
     TrendQuery q = { .scope = { .zone = utc, .week_start = 1, .period = PERIOD_WEEK, .texts = texts }, .from = START,
-        .to = START + DAYS * DAY, .series = { { .event = { .name = S("buy") } }, { .event = { .any = true } } }, .n_series = 2 };
+        .to = START + DAYS * DAY, .series = { { .event = { .name = S("buy") } }, { .event = { .any = true } } },
+            .n_series = 2 };
     ok(formula_read(cx, S("100 * a / (B - 0) + -1"), S("f"), 2, &f));
     q.formulas[q.n_formulas++] = &f;
     ask(cx, &r, &q, &a);
