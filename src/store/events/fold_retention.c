@@ -127,7 +127,8 @@ Status fold_retention_open(FoldRetentionCounter *c, const FoldRetentionSpec *spe
 {
     uint32_t g;
     *c = (FoldRetentionCounter){ .spec = spec };
-    Status st = ST_OK;
+    if (spec->keyed) c->met = mem_get(FOLD_RETENTION_MET * sizeof *c->met);
+    Status st = !spec->keyed || c->met ? ST_OK : ST_NO_MEM;
     for (size_t i = 0; st == ST_OK && spec->second && i < spec->n_kept; i++)
         st = groups_add(&c->groups, &spec->kept[i], &g);
     if (st != ST_OK) fold_retention_done(c);
@@ -139,6 +140,7 @@ void fold_retention_done(FoldRetentionCounter *c)
     for (size_t i = 0; i < c->n_tables; i++) fold_retention_table_free(&c->tables[i]);
     mem_free(c->tables);
     mem_free(c->other);
+    mem_free(c->met);
     groups_done(&c->groups);
     if (c->bytes && scan_bytes(&scratch, c->spec->run, -(ptrdiff_t)c->bytes) != ST_OK) { /* never for fewer */ }
     *c = (FoldRetentionCounter){ .spec = c->spec };
@@ -168,8 +170,10 @@ static void last_only(uint64_t *back, size_t words)
 static void into_room(const FoldRetentionSpec *s, FoldRetentionTable *t, const uint64_t *start, const uint64_t *back)
 {
     uint64_t *to = t->room + t->n_room * s->words, *to_back = to + PAIRS_BATCH * s->words;
-    memcpy(to, start, s->words * sizeof *to);
-    memcpy(to_back, back, s->words * sizeof *to);
+    for (size_t w = 0; w < s->words; w++) {
+        to[w] = start[w];
+        to_back[w] = back[w];
+    }
     if (s->q->measure == RETENTION_ON_OR_AFTER) last_only(to_back, s->words);
     if (++t->n_room == PAIRS_BATCH) count_room(s, t);
 }
@@ -283,19 +287,30 @@ static void into_people(FoldRetentionCounter *c, uint32_t root, size_t table, co
     if (fold_retention_in(s, strip, s->q->cell->row, s->q->cell->column))
         __atomic_fetch_or(&s->people->bits[root / 64], UINT64_C(1) << (root % 64), __ATOMIC_RELAXED);
 }
-static Status group_of(FoldRetentionCounter *c, const GroupKey *key, uint32_t *ret)
+static bool same_key(const GroupKey *a, const GroupKey *b)
+{
+    uint64_t differ = 0;
+    for (size_t i = 0; i < GROUPS_KEYS; i++)
+        differ |= (a->value[i] ^ b->value[i]) | (uint64_t)(a->kind[i] ^ b->kind[i]);
+    return differ == 0;
+}
+Status fold_retention_group(FoldRetentionCounter *c, const GroupKey *key, uint32_t *ret)
 {
     size_t cap = c->groups.cap, n_slots = c->groups.n_slots;
+    FoldRetentionMet *met = &c->met[fold_retention_place(key->value[0], key->value[1], key->value[2])];
+    if (met->is && same_key(&met->key, key)) {
+        *ret = met->group;
+        return ST_OK;
+    }
     TRY(groups_add(&c->groups, key, ret));
+    *met = (FoldRetentionMet){ *key, *ret, true };
     return take_bytes(c, (c->groups.cap - cap) * sizeof *key + (c->groups.n_slots - n_slots) * sizeof *c->groups.slots);
 }
-Status fold_retention_add(FoldRetentionCounter *c, uint32_t root, const GroupKey *key, const FoldRetentionStrip *strip)
+Status fold_retention_add(FoldRetentionCounter *c, uint32_t root, uint32_t group, const FoldRetentionStrip *strip)
 {
     const FoldRetentionSpec *s = c->spec;
-    uint32_t group = 0;
     FoldRetentionTable *t;
     if (none(strip->start, s->words)) return ST_OK;
-    if (s->keyed) TRY(group_of(c, key, &group));
     if (c->any && c->root == root) c->several = true;
     else TRY(other_end(c));
     c->any = true;
@@ -303,7 +318,8 @@ Status fold_retention_add(FoldRetentionCounter *c, uint32_t root, const GroupKey
     if (s->second && group > s->n_kept) group = (uint32_t)s->n_kept;
     if (s->people) into_people(c, root, group, strip);
     if (s->second && group == s->n_kept) return into_other(c, strip);
-    TRY(table_at(c, group, &t));
+    if (group < c->n_tables && c->tables[group].cells) t = &c->tables[group];
+    else TRY(table_at(c, group, &t));
     t->units++;
     if (c->ranks) return ST_OK;
     into_cells(s, t, strip->start, strip->back);
@@ -378,7 +394,7 @@ Status fold_retention_merge(FoldRetentionCounter *c, const FoldRetentionCounter 
         uint32_t group = (uint32_t)i;
         FoldRetentionTable *to;
         if (t->units == 0) continue;
-        if (s->keyed && !s->second) TRY(group_of(c, &from->groups.keys[i], &group));
+        if (s->keyed && !s->second) TRY(fold_retention_group(c, &from->groups.keys[i], &group));
         TRY(table_at(c, group, &to));
         to->units += t->units;
         if (!c->ranks) cells_add(s, to, t);

@@ -46,9 +46,17 @@ typedef struct FoldRetentionTable {
     uint64_t *room;              /* strips not yet counted: starts of PAIRS_BATCH units, then their returns */
     size_t    n_room;
 } FoldRetentionTable;
+enum { FOLD_RETENTION_MET = 128 };
+typedef struct FoldRetentionMet { GroupKey key; uint32_t group; bool is; } FoldRetentionMet;
+static inline size_t fold_retention_place(uint64_t first, uint64_t second, uint64_t third)
+{
+    uint64_t h = (first ^ second << 20 ^ third << 40) * UINT64_C(0x9E3779B97F4A7C15);
+    return (size_t)(h / (UINT64_MAX / FOLD_RETENTION_MET + 1));
+}
 typedef struct FoldRetentionCounter {
     const FoldRetentionSpec *spec;
     Groups    groups;
+    FoldRetentionMet *met;       /* FOLD_RETENTION_MET values met lately, in the place of their hash */
     FoldRetentionTable *tables;  /* by group; in the second run one more, the others */
     size_t    n_tables, cap, bytes;
     bool      ranks;             /* too many values: only .units is right */
@@ -59,16 +67,15 @@ typedef struct FoldRetentionCounter {
     uint64_t *other, other_start[FOLD_RETENTION_WORDS];
 } FoldRetentionCounter;
 /* One unit's strips. sums: of the period by start events, then by returns, grid.n each; NULL when none are asked. */
-typedef struct FoldRetentionStrip {
-    uint64_t start[FOLD_RETENTION_WORDS], back[FOLD_RETENTION_WORDS];
-    const FoldRetentionSum *sums;
-} FoldRetentionStrip;
+typedef struct FoldRetentionStrip { const uint64_t *start, *back; const FoldRetentionSum *sums; } FoldRetentionStrip;
 
 /* Of all these a Status other than OK (NO_MEM, LIMITED) has no why, and the counter is of no more use. */
 Status fold_retention_open(FoldRetentionCounter *, const FoldRetentionSpec *) MUST_USE;
 void   fold_retention_done(FoldRetentionCounter *);
-/* A person's strips come one after the other. key: NULL without a breakdown. */
-Status fold_retention_add(FoldRetentionCounter *, uint32_t root, const GroupKey *, const FoldRetentionStrip *) MUST_USE;
+/* The number of a breakdown's value. */
+Status fold_retention_group(FoldRetentionCounter *, const GroupKey *, uint32_t *ret) MUST_USE;
+/* A person's strips come one after the other. group: 0 without a breakdown. */
+Status fold_retention_add(FoldRetentionCounter *, uint32_t root, uint32_t group, const FoldRetentionStrip *) MUST_USE;
 /* Many people at once, without a breakdown, sums and a cell: bit r of start[p] is whether person r started in period p.
  * back: of a triangle "or after" whether she came back in p or later. words: a multiple of PRESENCE_PAD. */
 typedef struct FoldRetentionColumns {
@@ -91,7 +98,7 @@ bool   fold_retention_in(const FoldRetentionSpec *, const FoldRetentionStrip *, 
 enum { FOLD_RETENTION_START = 1, FOLD_RETENTION_BACK = 2, FOLD_RETENTION_NAME = 4 };   /* NAME: first_ever's */
 typedef struct FoldRetentionUnit {
     const FoldRetentionSpec *spec;
-    FoldRetentionStrip strip;
+    uint64_t start[FOLD_RETENTION_WORDS], back[FOLD_RETENTION_WORDS];
     FoldRetentionSum *sums;
     uint32_t *hits;              /* returns of each period, where one is not enough */
     size_t    period, row, low, high;    /* hits and sums from low to high may be other than 0 */
@@ -103,7 +110,7 @@ void   fold_retention_unit_done(FoldRetentionUnit *);
 void   fold_retention_unit_start(FoldRetentionUnit *);
 /* false: what follows cannot matter. */
 bool   fold_retention_unit_event(FoldRetentionUnit *, int64_t time, uint32_t mask, uint8_t kind, uint64_t value);
-bool   fold_retention_unit_end(const FoldRetentionUnit *);                 /* false: it is in no row */
+bool   fold_retention_unit_end(const FoldRetentionUnit *, FoldRetentionStrip *ret);      /* false: it is in no row */
 int64_t fold_retention_hour(const FoldRetentionSpec *, int64_t time);      /* start of its local hour */
 int64_t fold_retention_window(const FoldRetentionSpec *);                  /* ms of a window that begins at an event */
 

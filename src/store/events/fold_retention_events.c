@@ -51,15 +51,17 @@ static Status take_unit(Walk *w, const Span *s, const uint64_t *order, size_t n)
     size_t value = spec->q->scope.n_breakdown;             /* its slot */
     bool sums = spec->q->value.n > 0;
     FoldRetentionUnit *u = &w->unit;
+    FoldRetentionStrip strip;
     fold_retention_unit_start(u);
     for (size_t k = 0; k < n; k++) {
         size_t i = (uint32_t)order[k];
         if (!fold_retention_unit_event(u, s->time[i], s->mask[i], sums ? s->cols[value].kind[i] : PROP_NULL,
             sums ? s->cols[value].value[i] : 0)) break;
     }
-    if (!fold_retention_unit_end(u)) return ST_OK;
-    if (!spec->keyed) return fold_retention_add(&w->c, s->root, NULL, &u->strip);
-    return fold_retention_add(&w->c, s->root, &w->groups.keys[order[0] >> 32], &u->strip);
+    if (!fold_retention_unit_end(u, &strip)) return ST_OK;
+    uint32_t group = 0;
+    if (spec->keyed) TRY(fold_retention_group(&w->c, &w->groups.keys[order[0] >> 32], &group));
+    return fold_retention_add(&w->c, s->root, group, &strip);
 }
 static Status take_span(Walk *w, const Span *s)
 {

@@ -8,6 +8,8 @@ typedef struct Rows {
     bool      before, same;      /* presence's first bit is the time before the grid; a start is a return */
     uint64_t *room;              /* by period: columns */
     size_t    room_words;
+    uint32_t *group;             /* row by row: each row's */
+    size_t    group_rows;
 } Rows;
 
 /* ---- row by row: with a breakdown, or when people are wanted ---- */
@@ -42,20 +44,48 @@ static void cut(const FoldRetentionSpec *s, uint64_t *start)
 static Status add_row(Rows *r, const PresenceBatch *b, size_t i)
 {
     const FoldRetentionSpec *s = r->c.spec;
-    const uint64_t *start = b->seen[0] + i * b->words, *back = b->seen[r->same ? 0 : 1] + i * b->words;
-    FoldRetentionStrip strip;
-    if (r->before && start[0] & 1) return ST_OK;           /* first started before the grid */
-    strip_words(r, start, b->words, strip.start);
-    if (s->q->mode != RETENTION_RECURRING) first_only(strip.start, s->words);
-    cut(s, strip.start);
-    strip_words(r, back, b->words, strip.back);
-    strip.sums = NULL;
-    GroupKey key = groups_key_at(b->group, s->q->scope.n_breakdown, i);
-    return fold_retention_add(&r->c, b->root[i], &key, &strip);
+    uint64_t first[FOLD_RETENTION_WORDS], later[FOLD_RETENTION_WORDS];
+    FoldRetentionStrip strip = { b->seen[0] + i * b->words, b->seen[r->same ? 0 : 1] + i * b->words, NULL };
+    if (r->before || s->grid.n > s->q->n) {
+        if (r->before && strip.start[0] & 1) return ST_OK; /* first started before the grid */
+        strip_words(r, strip.start, b->words, first);
+        if (s->q->mode != RETENTION_RECURRING) first_only(first, s->words);
+        cut(s, first);
+        strip_words(r, strip.back, b->words, later);
+        strip.start = first, strip.back = later;
+    }
+    return fold_retention_add(&r->c, b->root[i], s->keyed ? r->group[i] : 0, &strip);
+}
+static Status group_room(Rows *r, size_t n)
+{
+    if (n <= r->group_rows) return ST_OK;
+    uint32_t *more = mem_grow(r->group, n * sizeof *more);
+    if (!more) return ST_NO_MEM;
+    r->group = more;
+    r->group_rows = n;
+    return ST_OK;
+}
+/* Mostly there is one value, met lately. */
+static Status groups_of(Rows *r, const PresenceBatch *b)
+{
+    size_t n_keys = r->c.spec->q->scope.n_breakdown;
+    TRY(group_room(r, b->n));
+    for (size_t i = 0; i < b->n; i++) {
+        uint64_t value = b->group[0].value[i];
+        const FoldRetentionMet *met = &r->c.met[fold_retention_place(value, 0, 0)];
+        if (n_keys == 1 && met->is && met->key.value[0] == value && met->key.kind[0] == b->group[0].kind[i]) {
+            r->group[i] = met->group;
+            continue;
+        }
+        GroupKey key = groups_key_at(b->group, n_keys, i);
+        TRY(fold_retention_group(&r->c, &key, &r->group[i]));
+    }
+    return ST_OK;
 }
 static void take_rows(PresenceFold *fold, const PresenceBatch *b)
 {
     Rows *r = (Rows *)fold;
+    if (fold->st == ST_OK && r->c.spec->keyed) fold->st = groups_of(r, b);
     for (size_t i = 0; fold->st == ST_OK && i < b->n; i++) fold->st = add_row(r, b, i);
 }
 
@@ -117,6 +147,7 @@ static void done(PresenceFold *fold)
     Rows *r = (Rows *)fold;
     fold_retention_done(&r->c);
     mem_free(r->room);
+    mem_free(r->group);
     mem_free(r);
 }
 static void merge(PresenceFold *fold, PresenceFold *from)

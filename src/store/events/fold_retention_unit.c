@@ -25,7 +25,6 @@ Status fold_retention_unit_open(FoldRetentionUnit *u, const FoldRetentionSpec *s
     if (spec->q->value.n) {
         u->sums = mem_get(2 * n * sizeof *u->sums);
         if (!u->sums) return ST_NO_MEM;
-        u->strip.sums = u->sums;
     }
     return ST_OK;
 }
@@ -37,8 +36,8 @@ void fold_retention_unit_done(FoldRetentionUnit *u)
 void fold_retention_unit_start(FoldRetentionUnit *u)
 {
     size_t n = u->low < u->high ? u->high - u->low : 0, all = u->spec->grid.n;
-    memset(u->strip.start, 0, sizeof u->strip.start);
-    memset(u->strip.back, 0, sizeof u->strip.back);
+    memset(u->start, 0, sizeof u->start);
+    memset(u->back, 0, sizeof u->back);
     if (n && u->hits) memset(u->hits + u->low, 0, n * sizeof *u->hits);
     if (n && u->sums) {
         memset(u->sums + u->low, 0, n * sizeof *u->sums);
@@ -56,12 +55,12 @@ static void touch(FoldRetentionUnit *u, size_t p)
 static void came_back(FoldRetentionUnit *u, size_t p, uint8_t kind, uint64_t value)
 {
     touch(u, p);
-    if (!u->hits || ++u->hits[p] >= u->spec->q->min_occurrences) u->strip.back[p / 64] |= UINT64_C(1) << (p % 64);
+    if (!u->hits || ++u->hits[p] >= u->spec->q->min_occurrences) u->back[p / 64] |= UINT64_C(1) << (p % 64);
     if (u->sums) fold_retention_sum(&u->sums[u->spec->grid.n + p], kind, value);
 }
 static void start_at(FoldRetentionUnit *u, size_t p)
 {
-    u->strip.start[p / 64] |= UINT64_C(1) << (p % 64);
+    u->start[p / 64] |= UINT64_C(1) << (p % 64);
     u->started = true;
 }
 static bool in_calendar(FoldRetentionUnit *u, int64_t time, uint32_t mask, uint8_t kind, uint64_t value)
@@ -106,4 +105,8 @@ bool fold_retention_unit_event(FoldRetentionUnit *u, int64_t time, uint32_t mask
     if (time < s->grid.starts[0]) return true;
     return s->q->from_event ? in_windows(u, time, mask, kind, value) : in_calendar(u, time, mask, kind, value);
 }
-bool fold_retention_unit_end(const FoldRetentionUnit *u) { return u->started && !u->out; }
+bool fold_retention_unit_end(const FoldRetentionUnit *u, FoldRetentionStrip *ret)
+{
+    *ret = (FoldRetentionStrip){ u->start, u->back, u->sums };
+    return u->started && !u->out;
+}

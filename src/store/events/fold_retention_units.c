@@ -218,18 +218,18 @@ Status fold_retention_units(Cx *cx, const FoldRetentionSpec *spec, Fold **ret)
     *ret = &u->fold;
     return ST_OK;
 }
-static bool strip_of(const Units *u, Unit *x, FoldRetentionStrip *ret)
+/* start: room for a strip. */
+static bool strip_of(const Units *u, Unit *x, uint64_t *start, FoldRetentionStrip *ret)
 {
     const FoldRetentionSpec *s = u->spec;
     int64_t at;
-    memcpy(ret->start, start_of(u, x), s->words * sizeof *ret->start);
-    memcpy(ret->back, back_of(u, x), s->words * sizeof *ret->back);
-    ret->sums = s->q->value.n ? sums_of(u, x) : NULL;
+    *ret = (FoldRetentionStrip){ start_of(u, x), back_of(u, x), s->q->value.n ? sums_of(u, x) : NULL };
     if (s->q->mode == RETENTION_RECURRING && !s->q->from_event) return true;
     if (!began(s, x, &at)) return false;
     size_t row = fold_period(&s->grid, 0, at);
-    memset(ret->start, 0, sizeof ret->start);
-    ret->start[row / 64] = UINT64_C(1) << (row % 64);
+    memset(start, 0, s->words * sizeof *start);
+    start[row / 64] = UINT64_C(1) << (row % 64);
+    ret->start = start;
     return true;
 }
 static bool same_key(const GroupKey *a, const GroupKey *b, size_t n)
@@ -254,12 +254,13 @@ static bool in_cell_table(const FoldRetentionSpec *s, const GroupKey *unit)
 void fold_retention_units_phase(Fold *fold, FoldRetentionPhase phase)
 {
     Units *u = (Units *)fold;
-    FoldRetentionStrip strip = { .sums = NULL };
+    uint64_t start[FOLD_RETENTION_WORDS];
+    FoldRetentionStrip strip;
     const RetentionCell *cell = u->spec->q->cell;
     u->phase = phase;
     for (uint32_t i = 0; phase == FOLD_RETENTION_PEOPLE && i < u->groups.n; i++) {
         Unit *x = unit_at(u, i);
-        x->counts = in_cell_table(u->spec, &u->groups.keys[i]) && strip_of(u, x, &strip) &&
+        x->counts = in_cell_table(u->spec, &u->groups.keys[i]) && strip_of(u, x, start, &strip) &&
             fold_retention_in(u->spec, &strip, cell->row, cell->column);
     }
 }
@@ -284,10 +285,14 @@ Status fold_retention_units_count(Fold *fold, FoldRetentionCounter *c)
     qsort(order, n, sizeof *order, by_value);
     uint32_t value = 0;
     for (size_t i = 0; st == ST_OK && i < n; i++) {
-        FoldRetentionStrip strip = { .sums = NULL };
+        uint64_t start[FOLD_RETENTION_WORDS];
+        FoldRetentionStrip strip;
         GroupKey rest = rest_of(&u->groups.keys[order[i].unit]);
         value += i && (order[i].value != order[i - 1].value || order[i].kind != order[i - 1].kind);
-        if (strip_of(u, unit_at(u, order[i].unit), &strip)) st = fold_retention_add(c, value, &rest, &strip);
+        uint32_t group = 0;
+        if (!strip_of(u, unit_at(u, order[i].unit), start, &strip)) continue;
+        if (u->spec->keyed) st = fold_retention_group(c, &rest, &group);
+        if (st == ST_OK) st = fold_retention_add(c, value, group, &strip);
     }
     mem_free(order);
     return st == ST_OK ? fold_retention_end(c) : st;
