@@ -4,12 +4,15 @@
  *     engine_parts merge FILE.csv FOLDER [N]     the first N events of a generated file, flushed by the half
  *                                                million; then merge until nothing is due
  *     engine_parts recover FILE.csv FOLDER N     N events in the tail, closed without a flush, opened again
+ *     engine_parts rule FOLDER/events JSON NOW   an audience at that time (ms): of everybody, and of one person at a time
  *
  * Prints one line of JSON. Message ids are left out: the window of ids is not what is measured here. */
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "domain/audience/audience.h"
 #include "store/events/events.h"
+#include "store/events/snapshot.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,15 +153,76 @@ static void recover(Cx *cx, const char *path, const char *dir, int64_t n)
     tell(cx, ev);
     events_close(ev);
 }
+/* --- an audience: of everybody, and of one person --- */
+
+enum { ASKED = 20000, ROUNDS = 9 };
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+/* Everybody known, spread over the numbers: some of the many come often, some once. */
+static size_t some_people(Cx *cx, const Snapshot *snap, const Audience *a, uint32_t *ret)
+{
+    PeopleSet all;
+    must(cx, audience_known(cx, snap, a, &all), "people");
+    size_t n = 0, known = people_set_count(&all), every = known > ASKED ? known / ASKED : 1, i = 0;
+    for (uint32_t root = 0; root < all.n && n < ASKED; root++)
+        if (people_set_has(&all, root) && i++ % every == 0) ret[n++] = root;
+    people_set_done(&all);
+    return n;
+}
+static void rule(Cx *cx, const char *dir, const char *json, int64_t now)
+{
+    static uint32_t who[ASKED];
+    static double us[ASKED];
+    double count_ms[ROUNDS];
+    size_t yes = 0, counted = 0;
+    AudienceScope scope = { .week_start = 1 };
+    const Audience *a;
+    Events *ev = open_folder(cx, dir, 0);
+    Snapshot snap;
+    cx->now = now;
+    must(cx, zone_get(cx, S("UTC"), &scope.zone), "zone");
+    must(cx, audience_parse(cx, &scope, str_z(json), "expression", AUDIENCE_OF_PEOPLE, &a), "audience");
+    must(cx, snapshot_take(cx, events_state(ev), &snap), "snapshot");
+    for (int r = 0; r < ROUNDS; r++) {
+        PeopleSet set;
+        int64_t t0 = clock_mono_us();
+        must(cx, audience_everyone(cx, &snap, a, now, NULL, &set), "everyone");
+        counted = people_set_count(&set);
+        count_ms[r] = since(t0) * 1e3;
+        people_set_done(&set);
+    }
+    size_t n = some_people(cx, &snap, a, who);
+    Cx one = { .arena = arena_new(CX_ARENA_MAX), .now = now };
+    for (size_t i = 0; i < n; i++) {
+        bool holds;
+        int64_t t0 = clock_mono_us();
+        must(&one, audience_person(&one, &snap, a, now, who[i * 7919 % n], &holds), "person");
+        us[i] = since(t0) * 1e6;
+        yes += holds;
+        arena_reset(one.arena);
+    }
+    qsort(us, n, sizeof *us, by_value);
+    qsort(count_ms, ROUNDS, sizeof *count_ms, by_value);
+    printf("{\"asked\":%zu,\"yes\":%zu,\"median_us\":%.1f,\"p99_us\":%.1f,\"counted\":%zu,\"count_ms\":%.2f,", n, yes,
+        us[n / 2], us[n * 99 / 100], counted, count_ms[ROUNDS / 2]);
+    tell(cx, ev);
+    arena_free(one.arena);
+    snapshot_done(cx, &snap);
+    events_close(ev);
+}
 int main(int argc, char **argv)
 {
     Cx cx = { .arena = arena_new(CX_ARENA_MAX), .now = clock_now() };
     int64_t n = argc > 4 ? strtoll(argv[4], NULL, 10) : INT64_MAX;
     if (!cx.arena) return 1;
     if (argc == 3 && strcmp(argv[1], "settle") == 0) settle(&cx, argv[2]);
+    else if (argc == 5 && strcmp(argv[1], "rule") == 0) rule(&cx, argv[2], argv[3], n);
     else if (argc >= 4 && strcmp(argv[1], "merge") == 0) merge(&cx, argv[2], argv[3], n);
     else if (argc == 5 && strcmp(argv[1], "recover") == 0) recover(&cx, argv[2], argv[3], n);
-    else return fprintf(stderr, "engine_parts settle FOLDER | merge|recover FILE.csv FOLDER [N]\n"), 2;
+    else return fprintf(stderr, "engine_parts settle FOLDER | rule FOLDER JSON NOW | merge|recover FILE.csv FOLDER [N]\n"), 2;
     arena_free(cx.arena);
     return 0;
 }

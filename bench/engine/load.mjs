@@ -1,11 +1,11 @@
 // How the peers load: from the same CSV into a table of their own, sorted by person, each message once, an anonymous past
 // joined to its user. What an engine cannot know (the words of a column) it is given for nothing.
-// A form is a list of statements; `plain` loads without dedupe and joins, only to be told.
+// A form is a list of statements. repeats: the file has some, to be dropped by their message ids.
 const q = (s) => `'${s.replaceAll("'", "''")}'`;
 const VISITORS = 10000000; // number of the first visitor who never signed up
 
 // The settings of a load, then the statements whose time counts, then what makes questions faster and is not counted.
-export function clickhouse(file) {
+export function clickhouse(file, meta, repeats) {
   const table = (name, engine, more = "") =>
     `CREATE TABLE ${name} (${more}person UInt32, ts DateTime64(3, 'UTC'), seq UInt32, event LowCardinality(String),
       url LowCardinality(String), price Float64, channel LowCardinality(String), country LowCardinality(String),
@@ -29,9 +29,15 @@ export function clickhouse(file) {
   const start = ["DROP TABLE IF EXISTS e", "DROP TABLE IF EXISTS joined", "DROP TABLE IF EXISTS stage"];
   const e = table("e", "MergeTree ORDER BY (person, ts)");
   const once = `SELECT ${person}, time, seq, ${rest} FROM ${csv}`;
+  const as_they_are = {
+    "joinGet": [e, ...known, `INSERT INTO e ${once} ${settings}`, identified],
+    join: [e, `INSERT INTO e SELECT if(user != '', toUInt32OrZero(substring(user, 6)), if(j.who != 0, j.who, ${anon})), time, seq,
+        ${rest} FROM ${csv} AS a LEFT JOIN (SELECT anon, ${user} AS who FROM ${joins}) AS j ON a.anon = j.anon ${settings}`, identified],
+    "sorted before": [e, ...known, `INSERT INTO e SELECT ${person} AS p, time, seq, ${rest} FROM ${csv} ORDER BY p, time ${settings}`, identified],
+  };
   return {
     start,
-    forms: {
+    forms: !repeats ? as_they_are : {
       "limit 1 by": [e, ...known, `INSERT INTO e ${once} LIMIT 1 BY message ${settings}`, identified],
       "group by message": [
         e,
@@ -50,13 +56,12 @@ export function clickhouse(file) {
         identified,
       ],
     },
-    plain: [e, `INSERT INTO e SELECT if(user != '', toUInt32OrZero(substring(user, 6)), ${anon}), time, seq, ${rest} FROM ${csv} ${settings}`],
     settle: ["OPTIMIZE TABLE e FINAL"],
     bytes: "SELECT sum(data_compressed_bytes) FROM system.columns WHERE database = currentDatabase() AND table = 'e' AND name != 'seq'",
   };
 }
 
-export function duckdb(file, meta) {
+export function duckdb(file, meta, repeats) {
   const words = { event: ["", "$identify", ...meta.names], url: ["", ...meta.urls], channel: ["", ...meta.channels],
     country: meta.countries, device: ["", ...meta.devices] };
   const types = Object.entries(words).map(([k, v]) => `CREATE TYPE ${k}_t AS ENUM (${[...new Set(v)].map(q).join(",")})`);
@@ -76,11 +81,18 @@ export function duckdb(file, meta) {
       ''::url_t AS url, ''::channel_t AS channel, ''::country_t AS country, ''::device_t AS device FROM ${joins}`;
   const columns = "person, ts, seq, price, event, url, channel, country, device";
   const all = (from) => `CREATE TABLE e AS SELECT ${columns} FROM (${from} UNION ALL ${identified}) ORDER BY person, ts, seq`;
+  const joined = `${csv} a LEFT JOIN joined j ON a.anon = j.anon`;
+  const as_they_are = {
+    join: [known, all(`SELECT ${columns} FROM (SELECT ${row} FROM ${joined})`)],
+    "join of the nameless": [known, all(`SELECT ${columns} FROM (SELECT ${row} FROM ${csv} a LEFT JOIN joined j ON
+       (CASE WHEN a.user IS NULL THEN a.anon END) = j.anon)`)],
+    "through a stage": [known, `CREATE TABLE stage AS SELECT ${row} FROM ${joined}`, all(`SELECT ${columns} FROM stage`), "DROP TABLE stage"],
+  };
   const stage = `CREATE TABLE stage AS SELECT a.message, ${row} FROM ${csv} a LEFT JOIN joined j ON a.anon = j.anon`;
   return {
     start: ["DROP TABLE IF EXISTS e", "DROP TABLE IF EXISTS stage", "DROP TABLE IF EXISTS joined",
       ...Object.keys(words).map((k) => `DROP TYPE IF EXISTS ${k}_t`), ...types],
-    forms: {
+    forms: !repeats ? as_they_are : {
       "distinct on": [known, all(`SELECT ${columns} FROM (SELECT DISTINCT ON (message) a.message, ${row} FROM ${csv} a
          LEFT JOIN joined j ON a.anon = j.anon)`)],
       "group by message": [known, all(`SELECT ${columns} FROM (SELECT message, any_value(person) AS person, any_value(ts) AS ts,
@@ -93,8 +105,6 @@ export function duckdb(file, meta) {
         all(`SELECT ${columns} FROM stage s WHERE NOT EXISTS (SELECT 1 FROM twice t WHERE t.message = s.message AND s.rowid <> t.keep)`),
         "DROP TABLE stage", "DROP TABLE twice"],
     },
-    plain: [`CREATE TABLE e AS SELECT CASE WHEN a.user IS NOT NULL THEN substr(a.user, 6)::UINTEGER ELSE ${anon} END AS person,
-      a.time::TIMESTAMP AS ts, a.seq, coalesce(a.price, 0) AS price, ${cast("a.")} FROM ${csv} a ORDER BY person, ts, seq`],
     settle: ["CHECKPOINT"],
     bytes: null,
   };

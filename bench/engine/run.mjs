@@ -113,13 +113,13 @@ async function load_peers(kinds, file, meta, folder) {
     for (const k of kinds) {
       rmSync(join(dir, "trial-" + k), { recursive: true, force: true });
       const p = await Peer.start(k, join(dir, "trial-" + k));
-      best_form[k] = (await try_forms(p, load[k](small, m))).name;
+      best_form[k] = (await try_forms(p, load[k](small, m, messages))).name;
       await p.stop();
       rmSync(join(dir, "trial-" + k), { recursive: true, force: true });
     }
   }
   for (const k of kinds) {
-    const l = load[k](file, meta);
+    const l = load[k](file, meta, messages);
     const at = join(dir, folder + k);
     const there = existsSync(join(at, "done"));
     if (!there) rmSync(at, { recursive: true, force: true });

@@ -83,8 +83,9 @@ export async function soak(list, l, m, seconds, seed, said) {
       if (why) {
         wrong++;
         said(`WRONG ${model.x.name} while events come in (batch ${lo} to ${hi}): ${why}`);
-        models.splice(models.indexOf(model), 1, new Model(model.x, m, [], seed)); // nothing after it could be right
-        return { wrong, answers };
+        child.kill(); // nothing after it could be right
+        clearInterval(look);
+        return { wrong, answers, events: took.length * PER_BATCH };
       }
       if (now() - told > 60000) {
         told = now();
