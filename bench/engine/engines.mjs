@@ -133,8 +133,11 @@ export class Liuke {
     await this.stop();
     await this.start();
   }
+  try(method, path, body) {
+    return call(this.port, method, path, { Authorization: `Bearer ${this.token}` }, body && JSON.stringify(body));
+  }
   async api(method, path, body) {
-    const r = await call(this.port, method, path, { Authorization: `Bearer ${this.token}` }, body && JSON.stringify(body));
+    const r = await this.try(method, path, body);
     if (r.code >= 300) throw new Error(`${method} ${path}: ${r.code} ${r.text.slice(0, 300)}`);
     return JSON.parse(r.text);
   }

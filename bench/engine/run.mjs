@@ -334,6 +334,34 @@ async function tail(list, l, m) {
   if (worst !== undefined) figure("tail_1m_extra_ms", worst, "ms", 1);
 }
 
+// An audience: how many people, as the rule builder asks it; and whether one person is in it, as a rule asks.
+async function audience(peers, l, m) {
+  const from = iso(m.start + 28 * DAY).slice(0, 10);
+  const to = iso(m.start + 73 * DAY).slice(0, 10);
+  const expression = { all: [{ did: { event: "$pageview", days: { ge: 3 }, from, to } },
+    { did: { event: "purchase", where: { prop: "price", op: "gt", value: 100 } } }] };
+  const sql = `SELECT count(*) FROM (SELECT person FROM e GROUP BY person HAVING count(DISTINCT CASE WHEN event = '$pageview' AND
+    ts >= '${from}' AND ts < '${to}' THEN ts::DATE END) >= 3 AND sum(CASE WHEN event = 'purchase' AND price > 100 THEN 1 ELSE 0 END) > 0)`;
+  const times = [];
+  let people;
+  for (let k = 0; k < 9; k++) {
+    const r = await l.try("POST", "/api/1/segments/preview", { expression });
+    if (r.code === 404 || r.code === 405) break;
+    if (r.code !== 200) throw new Error(`preview: ${r.code} ${r.text.slice(0, 300)}`);
+    times.push(r.ms);
+    people = JSON.parse(r.text).people;
+  }
+  if (times.length) figure("segment_live_count_ms", median(times), "ms", 1);
+  else said("segment_live_count_ms: not yet: the server does not preview segments");
+  await l.stop();
+  const r = parts("rule", join(l.data, "events"), JSON.stringify(expression), m.start + m.days * DAY);
+  await l.start();
+  said(`the audience: ${r.counted} people in ${r.count_ms} ms; one person ${r.median_us} µs, 99 of 100 within ${r.p99_us} µs (${r.asked} of ${r.of} asked)`);
+  const want = peers.duckdb ? (await peers.duckdb.run(sql, true)).rows[0][0] : r.counted;
+  for (const [who, n] of [["all people", r.counted], ["the server", people ?? want], ["one by one", r.asked === r.of && r.of < 20000 ? r.yes : want]])
+    if (n !== want) said(`WRONG audience: ${who}: ${n} people, not ${want}`), wrong++;
+  figure("one_person_rule_us", r.median_us, "us", 1);
+}
 async function under_load(list, l, m) {
   const r = await soak(list, l, m, Number(o.soak ?? 600), Number(seed), said);
   wrong += r.wrong;
@@ -355,7 +383,7 @@ async function main_log(map) {
   const list_wanted = (m) => questions(m).filter((x) => wanted(x.name));
   const file = join(dir, "log");
   const m = generate_once(file, ["--events", events, "--seed", seed]);
-  const at_all = list_wanted(m).length || ["load", "bytes", "moved", "tail", "ask"].some(wanted);
+  const at_all = list_wanted(m).length || ["load", "bytes", "moved", "tail", "ask", "segment", "one_person"].some(wanted);
   if (!at_all) return;
   said(`${m.events} events in ${m.rows} rows (${m.late} late, ${m.again} again), ${m.people} people, ${m.joins} joins, from ${iso(m.start)}` +
     (m.seconds ? `, made at ${(m.rows / m.seconds / 1e6).toFixed(1)} M rows/s` : ""));
@@ -375,8 +403,9 @@ async function main_log(map) {
   l.peak_reset();
   await rounds(list, l, Number(o.rounds));
   const peak = l.peak();
-  tell(list);
+  if (list.length) tell(list);
   if (list.some((c) => c.answered)) figure("ask_rss_mb", peak, "MB", 0);
+  if (wanted("segment") || wanted("one_person")) await audience(peers, l, m);
   await l.stop();
   if (wanted("tail")) await changed(l, (copy) => tail(list, copy, m));
   if (wanted("moved")) await changed(l, (copy) => moved(list, peers, copy, m));
