@@ -266,10 +266,15 @@ static uint32_t person_of(const Block *b, uint32_t run)
     }
     return lo;
 }
+static uint64_t packed_most(const Packed *p)
+{
+    return p->w > 32 || p->base > UINT32_MAX ? UINT32_MAX : p->base + (UINT64_C(1) << p->w) - 1;
+}
 static uint64_t delta_most(const Column *c)
 {
-    if (c->form != COLUMN_PACKED || c->value.w > 32 || c->value.base > UINT32_MAX) return UINT32_MAX;
-    return c->value.base + (UINT64_C(1) << c->value.w) - 1;
+    if (c->form == COLUMN_PACKED) return packed_most(&c->value);
+    if (c->form != COLUMN_APART || c->value.w > 32 || packed_most(&c->more) > UINT32_MAX >> c->value.w) return UINT32_MAX;
+    return packed_most(&c->value) + (packed_most(&c->more) << c->value.w);
 }
 /* What was summed up must ascend within a person, stay in the block's bounds, and no sum may have wrapped. */
 static bool in_order(const Block *b, uint32_t from, uint32_t to, int64_t max)

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
-enum { LENGTH_BITS = 6, LENGTH_SHIFT_MAX = 16, RUN_COST_BITS = 32, MASK_BITS = 64, MASK_FEW_BYTES = UINT16_MAX };
+enum { RUN_GAP_BITS = 21, LENGTH_BITS = 6, LENGTH_SHIFT_MAX = 16, RUN_COST_BITS = 32, MASK_BITS = 64, MASK_FEW_BYTES = UINT16_MAX };
 
 static void put_people(Filling *f, Buf *b)
 {
@@ -14,16 +14,30 @@ static void put_people(Filling *f, Buf *b)
 
 /* ---- runs ---- */
 
-/* The width of the differences inside runs that makes these and what stands for a run smallest together. */
+/* Differences of up to so many bits in the cheapest way: some bits for each, and the few that need more apart. */
+static size_t cost_inside(const size_t of_bits[33], unsigned most, unsigned place)
+{
+    size_t all = 0, past = 0, best;
+    for (unsigned bits = 0; bits <= most; bits++) all += of_bits[bits];
+    best = all * most;
+    for (unsigned bits = most; bits-- > 0 && past <= all / 8;) {
+        past += of_bits[bits + 1];
+        size_t cost = all * bits + past * (place + most - bits);
+        best = cost < best ? cost : best;
+    }
+    return best;
+}
+/* The width past which a gap ends a run, so that differences and what stands for a run are smallest together. Not more
+ * than half an hour: a run that spans days would tell nothing. */
 static unsigned best_width(const Filling *f, unsigned start_bits)
 {
-    size_t of_bits[33] = { 0 }, best = SIZE_MAX, small = 0, gaps = f->n - f->n_people;
+    size_t of_bits[33] = { 0 }, best = SIZE_MAX, runs = f->n - f->n_people;
     unsigned ret = 0;
     for (uint32_t i = 1; i < f->n; i++) of_bits[column_bits(f->gap[i])]++;
     for (uint32_t p = 1; p < f->n_people; p++) of_bits[column_bits(f->gap[f->first[p]])]--;
-    for (unsigned bits = 0; bits <= 32; bits++) {
-        small += of_bits[bits];
-        size_t cost = small * bits + (gaps - small) * (start_bits + RUN_COST_BITS);
+    for (unsigned bits = 0; bits <= RUN_GAP_BITS; bits++) {
+        runs -= of_bits[bits];
+        size_t cost = cost_inside(of_bits, bits, column_bits(f->n)) + runs * (start_bits + RUN_COST_BITS);
         if (cost >= best) continue;
         best = cost;
         ret = bits;
