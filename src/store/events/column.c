@@ -3,7 +3,7 @@
 #include <string.h>
 #include <zstd.h>
 
-enum { GROUP = COLUMN_GROUP, APART_SAMPLE = 16, APART_LESS = 2 };
+enum { GROUP = COLUMN_GROUP, APART_SAMPLE = 16, APART_LESS = 2, COMMON_BITS = 3 };
 enum { TEXTS_PLAIN, TEXTS_ZSTD, ZSTD_LEVEL = 3 };           /* the first two stored */
 
 void column_put_u32(Buf *b, uint32_t v) { buf_add(b, (Str){ (const char *)&v, sizeof v }); }
@@ -193,6 +193,76 @@ static void put(Buf *b, In in, size_t n)
 void column_put(Buf *b, const uint64_t *v, size_t n) { put(b, (In){ .v64 = v }, n); }
 void column_put32(Buf *b, const uint32_t *v, size_t n) { put(b, (In){ .v32 = v }, n); }
 
+/* The most frequent bytes as codes of w bits, the last code for all others; *ret_others: how many these are. */
+static void common_find(const uint32_t count[256], unsigned w, ColumnCommon *ret, uint8_t code[256], size_t *ret_others)
+{
+    bool taken[256] = { 0 };
+    *ret = (ColumnCommon){ .other = (uint8_t)((1U << w) - 1) };
+    memset(code, ret->other, 256);
+    for (unsigned k = 0; k < ret->other; k++) {
+        unsigned best = 0;
+        while (taken[best]) best++;
+        for (unsigned v = 0; v < 256; v++) if (!taken[v] && count[v] > count[best]) best = v;
+        taken[best] = true;
+        ret->of[k] = (uint8_t)best;
+        code[best] = (uint8_t)k;
+    }
+    *ret_others = 0;
+    for (unsigned v = 0; v < 256; v++) *ret_others += code[v] == ret->other ? count[v] : 0;
+}
+static bool common_put(Buf *b, const uint8_t *v, size_t n, unsigned w, const uint32_t count[256])
+{
+    ColumnCommon c;
+    uint8_t code[256];
+    size_t others, k = 0;
+    uint32_t *codes = mem_get(2 * n * sizeof *codes), *rest = codes + n;
+    if (!codes) return false;
+    common_find(count, w, &c, code, &others);
+    buf_addc(b, COLUMN_COMMON);
+    column_put_u32(b, (uint32_t)others);
+    buf_add(b, (Str){ (const char *)c.of, sizeof c.of });
+    char *before = buf_room(b, n / GROUP * 2 + 2);
+    for (size_t i = 0; i < n && before; i++) {
+        if (i % GROUP == 0) before = le_put16(before, (uint16_t)k);
+        codes[i] = code[v[i]];
+        rest[k] = v[i];
+        k += codes[i] == c.other;
+    }
+    if (before && n % GROUP == 0) le_put16(before, (uint16_t)k);
+    packed_put(b, (In){ .v32 = codes }, n, 0, w);
+    Extent e = extent_of((In){ .v32 = rest }, others);
+    packed_put(b, (In){ .v32 = rest }, others, e.min, column_bits(e.max - e.min));
+    mem_free(codes);
+    return true;
+}
+void column_put8(Buf *b, const uint8_t *v, size_t n)
+{
+    uint32_t count[256] = { 0 }, changes = 0, most = 0;
+    for (size_t i = 0; i < n; i++) count[v[i]]++;
+    for (size_t i = 1; i < n; i++) changes += v[i] != v[i - 1];
+    for (unsigned x = 0; x < 256; x++) most = count[x] ? x : most;
+    unsigned all = column_bits(most), best = 0;
+    size_t cost = n * all - n / 4;
+    for (unsigned w = 1; w <= COMMON_BITS && w < all; w++) {
+        ColumnCommon c;
+        uint8_t code[256];
+        size_t others;
+        common_find(count, w, &c, code, &others);
+        if (n * w + others * all >= cost) continue;
+        cost = n * w + others * all;
+        best = w;
+    }
+    if (best && n >= GROUP && (size_t)changes * (all + column_bits(n)) > cost) {
+        if (!common_put(b, v, n, best, count)) b->bad = true;
+        return;
+    }
+    uint32_t *wide = mem_get(n * sizeof *wide);
+    for (size_t i = 0; wide && i < n; i++) wide[i] = v[i];
+    if (wide) column_put32(b, wide, n);
+    else b->bad = true;
+    mem_free(wide);
+}
+
 /* ---- opening ---- */
 
 static bool packed_open(Str *bytes, size_t n, Packed *ret)
@@ -206,6 +276,16 @@ static bool packed_open(Str *bytes, size_t n, Packed *ret)
     ret->at = s.p;
     ret->bytes = s.n;
     return true;
+}
+static bool common_open(Str *bytes, size_t n, uint32_t others, Column *ret)
+{
+    Str of, before;
+    if (others > n || !column_skip(bytes, sizeof ret->common.of, &of) || !column_skip(bytes, n / GROUP * 2 + 2, &before) ||
+        !packed_open(bytes, n, &ret->value) || !packed_open(bytes, others, &ret->more)) return false;
+    memcpy(ret->common.of, of.p, sizeof ret->common.of);
+    ret->common.other = (uint8_t)((1U << (ret->value.w & 7)) - 1);
+    ret->before = before.p;
+    return ret->value.base == 0 && ret->value.w >= 1 && ret->value.w <= COMMON_BITS;
 }
 bool column_open(Str *bytes, size_t n, Column *ret)
 {
@@ -223,6 +303,7 @@ bool column_open(Str *bytes, size_t n, Column *ret)
     case COLUMN_APART:
         return column_get_u32(bytes, &k) && k <= n && packed_open(bytes, n, &ret->value) &&
             packed_open(bytes, k, &ret->more) && packed_open(bytes, k, &ret->place);
+    case COLUMN_COMMON: return column_get_u32(bytes, &k) && common_open(bytes, n, k, ret);
     default: return false;
     }
 }
@@ -352,6 +433,40 @@ static bool apart_read(const Column *c, size_t from, size_t to, Out o)
     }
     return true;
 }
+/* The others from this one on, a group's worth at least where there are as many: two groups that hold them. */
+typedef struct Others { uint8_t p[2 * GROUP + COLUMN_OTHERS_PAST]; size_t first, n; } Others;
+static bool others_read(const Packed *p, size_t from, Others *o)
+{
+    size_t first = from / GROUP * GROUP, end = first + 2 * GROUP < p->n ? first + 2 * GROUP : p->n;
+    if (o->n && o->first == first) return true;
+    o->first = first;
+    o->n = end - first;
+    return packed_read(p, first, end, out_8(o->p), 0);
+}
+static bool common_group(const Column *c, size_t at, Others *o, uint8_t *ret)
+{
+    uint8_t code[GROUP] = { 0 };
+    size_t n = c->n - at < GROUP ? c->n - at : GROUP, from = le_get16(c->before + at / GROUP * 2), others = 0;
+    if (!packed_read(&c->value, at, at + n, out_8(code), 0)) return false;
+    for (size_t i = 0; i < n; i++) others += code[i] == c->common.other;
+    if (from > c->more.n || others > c->more.n - from || (others && !others_read(&c->more, from, o))) return false;
+    (void)column_common(&c->common, code, others ? o->p + (from - o->first) : o->p, ret);
+    return true;
+}
+static bool common_read(const Column *c, size_t from, size_t to, Out out)
+{
+    Others o;
+    uint8_t v[GROUP];
+    o.n = 0;
+    memset(o.p, 0, sizeof o.p);
+    for (size_t at = from; at < to; at += GROUP) {
+        size_t n = to - at < GROUP ? to - at : GROUP;
+        if (!common_group(c, at, &o, v)) return false;
+        if (out.v8) memcpy(out.v8 + at - from, v, n);
+        else for (size_t i = 0; i < n; i++) out_set(out, at - from + i, v[i]);
+    }
+    return true;
+}
 static bool any_read(const Column *c, size_t from, size_t to, Out o)
 {
     switch (c->form) {
@@ -359,6 +474,7 @@ static bool any_read(const Column *c, size_t from, size_t to, Out o)
     case COLUMN_PACKED: return packed_read(&c->value, from, to, o, 0);
     case COLUMN_RUNS: return runs_read(c, from, to, o);
     case COLUMN_APART: return apart_read(c, from, to, o);
+    case COLUMN_COMMON: return common_read(c, from, to, o);
     }
     return false;
 }

@@ -1,7 +1,7 @@
 /* column: arrays of numbers and of texts as bytes, and back. Drawn in docs/storage.md.
  *
- * Numbers are kept as the cheapest of four forms: one value; bits above a base, packed in groups of 256 (column_pack.h);
- * runs; or packed with the few that need many bits apart. Texts are lengths and bytes, squeezed by zstd where that
+ * Numbers are kept as the cheapest of some forms: one value; bits above a base, packed in groups of 256 (column_pack.h);
+ * runs; packed with the few that need many bits apart; or bytes with few bits for the most frequent of them. Texts are lengths and bytes, squeezed by zstd where that
  * saves something. Reading takes from the front of *bytes and checks every length: false means damaged. */
 #ifndef LIUKE_COLUMN_H
 #define LIUKE_COLUMN_H
@@ -10,18 +10,21 @@
 
 void column_put(Buf *, const uint64_t *, size_t n);
 void column_put32(Buf *, const uint32_t *, size_t n);
+void column_put8(Buf *, const uint8_t *, size_t n);                  /* n less than 65,536 */
 bool column_get(Str *bytes, size_t n, uint64_t *ret) MUST_USE;
 bool column_get32(Str *bytes, size_t n, uint32_t *ret) MUST_USE;     /* false also for a value past 32 bits */
 
 /* A column opened: the lengths of its parts are checked, values are not. Slices of the bytes. */
-typedef enum ColumnForm { COLUMN_ONE, COLUMN_PACKED, COLUMN_RUNS, COLUMN_APART } ColumnForm;     /* stored */
+typedef enum ColumnForm { COLUMN_ONE, COLUMN_PACKED, COLUMN_RUNS, COLUMN_APART, COLUMN_COMMON } ColumnForm;     /* stored */
 typedef struct Packed { const char *at; size_t bytes, n; uint64_t base; unsigned w; } Packed;
 typedef struct Column {
     ColumnForm form;
     size_t     n;
-    Packed     value;            /* ONE: its base is the value. RUNS: of each run. APART: all, low bits */
-    Packed     more;             /* RUNS: lengths. APART: what is missing above the low bits */
+    Packed     value;            /* ONE: its base is the value. RUNS: of each run. APART: all, low bits. COMMON: codes */
+    Packed     more;             /* RUNS: lengths. APART: what is missing above the low bits. COMMON: the others */
     Packed     place;            /* APART: of each of these */
+    ColumnCommon common;
+    const char *before;          /* COMMON: of each group, how many others stand before it: u16 */
 } Column;
 bool column_open(Str *bytes, size_t n, Column *ret) MUST_USE;
 /* Values [from, to); from is a multiple of 256, to as well unless it is n; ret[0] is value from. Cost: as many, and a

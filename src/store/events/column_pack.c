@@ -50,6 +50,16 @@ static void sum_plain(const ColumnSum *s)
         for (uint32_t k = s->first[r] + 1; k < s->first[r + 1]; k++) *time++ = s->base + (t += *delta++);
     }
 }
+static size_t common_plain(const ColumnCommon *c, const uint8_t *code, const uint8_t *others, uint8_t *ret)
+{
+    size_t taken = 0;
+    for (unsigned i = 0; i < COLUMN_GROUP; i++) {
+        bool other = code[i] == c->other;
+        ret[i] = other ? others[taken] : c->of[code[i] & 15];
+        taken += other;
+    }
+    return taken;
+}
 #define EXTENT(type) \
     type min = v[0], max = v[0]; \
     uint32_t changes = 0; \
@@ -173,7 +183,7 @@ AVX2 static void unpack8_avx2(const char *from, unsigned w, uint8_t base, uint8_
 
 /* ---- AVX-512 ---- */
 
-#define AVX512 __attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,avx512vpopcntdq,bmi,popcnt")))
+#define AVX512 __attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,avx512vpopcntdq,avx512vbmi2,bmi,popcnt")))
 AVX512 static ColumnExtent extent_avx512(const uint64_t *v, size_t n) { EXTENT(uint64_t); }
 enum { WIDE = 16, HEADS_EVENTS = 32768 };
 /* Each lane: the sum of it and all below. */
@@ -231,6 +241,21 @@ AVX512 static void sum_avx512(const ColumnSum *s)
     }
     sum_heads(s, heads, n);
 }
+AVX512 static size_t common_avx512(const ColumnCommon *c, const uint8_t *code, const uint8_t *others, uint8_t *ret)
+{
+    const __m512i of = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)(const void *)c->of));
+    const __m512i other = _mm512_set1_epi8((char)c->other), low = _mm512_set1_epi8(15);
+    size_t taken = 0;
+    for (unsigned i = 0; i < COLUMN_GROUP; i += 64) {
+        __m512i x = _mm512_loadu_si512(code + i);
+        __mmask64 m = _mm512_cmpeq_epi8_mask(x, other);
+        x = _mm512_shuffle_epi8(of, _mm512_and_si512(x, low));
+        x = _mm512_mask_expand_epi8(x, m, _mm512_loadu_si512(others + taken));
+        _mm512_storeu_si512(ret + i, x);
+        taken += (size_t)__builtin_popcountll(m);
+    }
+    return taken;
+}
 AVX512 static void planes_avx512(const char *const *plane, const uint8_t *bit, unsigned planes, size_t n, uint64_t *ret)
 {
     __m512i bits[64];
@@ -252,8 +277,8 @@ static bool has(ColumnPackKind kind)
     if (kind == COLUMN_PACK_AVX512)
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("avx512vl") &&
             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-            __builtin_cpu_supports("avx512vpopcntdq") && __builtin_cpu_supports("bmi") &&
-            __builtin_cpu_supports("popcnt");
+            __builtin_cpu_supports("avx512vpopcntdq") && __builtin_cpu_supports("avx512vbmi2") &&
+            __builtin_cpu_supports("bmi") && __builtin_cpu_supports("popcnt");
     return true;
 #else
     return kind <= COLUMN_PACK_PLAIN;
@@ -299,6 +324,13 @@ ColumnExtent column_extent32(const uint32_t *v, size_t n)
     if (at_least(COLUMN_PACK_AVX2)) return extent32_avx2(v, n);
 #endif
     return extent32_plain(v, n);
+}
+size_t column_common(const ColumnCommon *c, const uint8_t *code, const uint8_t *others, uint8_t *ret)
+{
+#if defined(__x86_64__)
+    if (at_least(COLUMN_PACK_AVX512)) return common_avx512(c, code, others, ret);
+#endif
+    return common_plain(c, code, others, ret);
 }
 void column_sum(const ColumnSum *s)
 {

@@ -15,6 +15,12 @@ void column_pack(const uint32_t *v, uint32_t base, unsigned w, char *to);
 void column_unpack(const char *from, unsigned w, uint32_t base, uint32_t *ret);
 void column_unpack8(const char *from, unsigned w, uint8_t base, uint8_t *ret);     /* w at most 8 */
 
+/* 256 numbers: of[code], or where a code is `other` the next of others, COLUMN_OTHERS_PAST bytes of which may be read past
+ * what is taken. How many are taken. */
+enum { COLUMN_OTHERS_PAST = 64 };
+typedef struct ColumnCommon { uint8_t of[16], other; } ColumnCommon;
+size_t column_common(const ColumnCommon *, const uint8_t *code, const uint8_t *others, uint8_t *ret);
+
 /* Least and most, and how many differ from the one before; n at least 1. */
 typedef struct ColumnExtent { uint64_t min, max; size_t changes; } ColumnExtent;
 ColumnExtent column_extent(const uint64_t *v, size_t n);

@@ -127,3 +127,50 @@ TEST(planes_become_masks_alike_in_every_way)
             }
     }
 }
+TEST(common_bytes_and_others_come_together_alike_in_every_way)
+{
+    uint8_t code[COLUMN_GROUP], others[COLUMN_GROUP + COLUMN_OTHERS_PAST], got[COLUMN_GROUP + 1];
+    (void)cx;
+    for (size_t k = 0; k < COUNT(ways); k++) {
+        if (!column_pack_use(ways[k])) continue;
+        for (unsigned w = 1; w <= 3; w++)
+            for (unsigned often = 1; often < 6; often++) {
+                ColumnCommon c = { .other = (uint8_t)((1U << w) - 1) };
+                for (size_t i = 0; i < sizeof c.of; i++) c.of[i] = (uint8_t)next_random();
+                for (size_t i = 0; i < COLUMN_GROUP; i++)
+                    code[i] = (uint8_t)(next_random() % 6 < often ? c.other : next_random() % c.other);
+                for (size_t i = 0; i < sizeof others; i++) others[i] = (uint8_t)next_random();
+                got[COLUMN_GROUP] = 0x5a;
+                size_t taken = column_common(&c, code, others, got), want = 0;
+                for (size_t i = 0; i < COLUMN_GROUP; i++)
+                    assert_int_equal(got[i], code[i] == c.other ? others[want++] : c.of[code[i]]);
+                assert_int_equal(taken, want);
+                assert_int_equal(got[COLUMN_GROUP], 0x5a);
+            }
+    }
+}
+TEST(extents_are_found_alike_in_every_way)
+{
+    static uint64_t v[1000];
+    static uint32_t v32[1000];
+    (void)cx;
+    for (size_t k = 0; k < COUNT(ways); k++) {
+        if (!column_pack_use(ways[k])) continue;
+        for (size_t n = 1; n <= COUNT(v); n += 1 + n / 3) {
+            ColumnExtent e = { UINT64_MAX, 0, 0 }, e32 = e;
+            for (size_t i = 0; i < n; i++) {
+                v[i] = next_random() % 3 && i ? v[i - 1] : next_random();
+                v32[i] = (uint32_t)v[i];
+                e.min = v[i] < e.min ? v[i] : e.min;
+                e.max = v[i] > e.max ? v[i] : e.max;
+                e.changes += i && v[i] != v[i - 1];
+                e32.min = v32[i] < e32.min ? v32[i] : e32.min;
+                e32.max = v32[i] > e32.max ? v32[i] : e32.max;
+                e32.changes += i && v32[i] != v32[i - 1];
+            }
+            ColumnExtent got = column_extent(v, n), got32 = column_extent32(v32, n);
+            assert_memory_equal(&got, &e, sizeof e);
+            assert_memory_equal(&got32, &e32, sizeof e32);
+        }
+    }
+}

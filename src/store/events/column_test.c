@@ -48,6 +48,52 @@ TEST(numbers_of_every_width_and_length_come_back)
             round_trip(v, lengths[l]);
         }
 }
+static void bytes_round_trip(const uint8_t *v, size_t n, bool common)
+{
+    static uint8_t got[N_MAX];
+    static uint32_t got32[N_MAX];
+    Column c;
+    Buf b = buf_new(NULL, 1 << 20);
+    column_put8(&b, v, n);
+    Str s = buf_str(&b);
+    assert_true(column_open(&s, n, &c));
+    assert_int_equal(s.n, 0);
+    if (common) assert_int_equal(c.form, COLUMN_COMMON);
+    assert_true(column_read8(&c, 0, n, got));
+    assert_memory_equal(got, v, n);
+    for (size_t from = 0; from < n; from += 256)
+        for (size_t to = from + 256;; to += 512) {
+            if (to > n) to = n;
+            assert_true(column_read8(&c, from, to, got));
+            assert_memory_equal(got, v + from, to - from);
+            assert_true(column_read32(&c, from, to, got32));
+            for (size_t i = from; i < to; i++) assert_int_equal(got32[i - from], v[i]);
+            if (to == n) break;
+        }
+    for (size_t at = 0; at < b.n; at++) {                  /* any answer, no crash: the sanitizers watch */
+        b.p[at] = (char)(b.p[at] ^ 1 << at % 8);
+        s = buf_str(&b);
+        if (column_open(&s, n, &c)) (void)!column_read8(&c, 0, n, got);
+        b.p[at] = (char)(b.p[at] ^ 1 << at % 8);
+    }
+    buf_done(&b);
+}
+TEST(bytes_of_uneven_frequency_come_back)
+{
+    static uint8_t v[N_MAX];
+    uint64_t x = 88172645463325252U;
+    (void)cx;
+    for (size_t n = 1; n <= N_MAX; n += 1 + n / 2)
+        for (unsigned often = 0; often < 10; often++) {
+            for (size_t i = 0; i < n; i++)
+                v[i] = (uint8_t)(next_random(&x) % 10 < often ? 200 + next_random(&x) % 3 : next_random(&x) % 60);
+            bytes_round_trip(v, n, n >= 600 && often > 6);
+        }
+    for (size_t n = 256; n <= 1024; n += 256) {
+        for (size_t i = 0; i < n; i++) v[i] = i % 9 ? 7 : (uint8_t)i;
+        bytes_round_trip(v, n, true);
+    }
+}
 TEST(runs_come_back_and_are_small)
 {
     static uint64_t v[N_MAX];

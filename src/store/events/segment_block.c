@@ -104,7 +104,7 @@ static Status runs_room(Cx *cx, Block *b)
     r->first = room(b, ROOM_RUN_FIRST, (r->n + 1) * sizeof *r->first);
     r->start = room(b, ROOM_RUN_START, r->n * sizeof *r->start);
     r->length = room(b, ROOM_LENGTH, r->n * sizeof *r->length);
-    r->mask = room(b, ROOM_MASK, r->n * sizeof *r->mask);
+    r->mask = room(b, ROOM_MASK, (r->n + 1) * sizeof *r->mask);
     b->start = room(b, ROOM_START, r->n * sizeof *b->start);
     return r->first && r->start && r->length && r->mask && b->start ? ST_OK : fail(cx, ST_NO_MEM, "segment: runs");
 }
@@ -150,15 +150,35 @@ static Status read_runs(Cx *cx, Block *b, const BlockInfo *info)
         return segment_broken(cx, b->seg, "runs");
     return ST_OK;
 }
-static bool few_mask(Str s, uint64_t bit, uint32_t n, uint64_t *mask)
+/* Gaps of a byte, or of half a byte, between the runs that have the bit. Branchless: what would stand past the end goes
+ * into one word behind it. */
+static inline __attribute__((always_inline)) bool gaps_mask(const uint8_t *p, uint32_t gaps, const bool halves, uint64_t bit,
+    uint32_t n, uint64_t *mask)
 {
+    const uint32_t more = halves ? MASK_HALF_MORE : MASK_GAP_MORE;
     uint32_t at = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        uint8_t gap = (uint8_t)s.p[i];
+    for (uint32_t i = 0; i < gaps; i++) {
+        uint32_t gap = halves ? (uint32_t)p[i / 2] >> i % 2 * 4 & 15 : p[i];
+        bool is = gap != more;
         at += gap;
-        if (gap == MASK_GAP_MORE) continue;
-        if (at >= n) return false;
-        mask[at++] |= bit;
+        mask[at < n ? at : n] |= is ? bit : 0;
+        at += is;
+    }
+    return at <= n;
+}
+static bool few_planes(Str s, uint64_t few, uint64_t wanted, uint32_t n, uint64_t *mask)
+{
+    for (; few; few &= few - 1) {
+        uint64_t bit = few & -few;
+        uint8_t low, high;
+        Str part;
+        if (!column_get_u8(&s, &low) || !column_get_u8(&s, &high)) return false;
+        uint32_t length = low | (uint32_t)high << 8, gaps = length & ~(uint32_t)MASK_HALVES;
+        bool halves = length & MASK_HALVES;
+        if (!column_skip(&s, halves ? (gaps + 1) / 2 : gaps, &part)) return false;
+        if (!(wanted & bit)) continue;
+        const uint8_t *p = (const uint8_t *)part.p;
+        if (!(halves ? gaps_mask(p, gaps, true, bit, n, mask) : gaps_mask(p, gaps, false, bit, n, mask))) return false;
     }
     return true;
 }
@@ -179,14 +199,7 @@ static bool read_planes(Str s, uint64_t wanted, uint32_t n, uint64_t *mask)
         bits[n_planes++] = (uint8_t)bit;
     }
     column_planes(planes, bits, n_planes, n, mask);
-    for (uint64_t left = all & ~dense; left; left &= left - 1) {
-        uint64_t bit = left & -left;
-        uint8_t low, high;
-        if (!column_get_u8(&s, &low) || !column_get_u8(&s, &high) || !column_skip(&s, low | (size_t)high << 8, &part))
-            return false;
-        if (wanted & bit && !few_mask(part, bit, n, mask)) return false;
-    }
-    return true;
+    return few_planes(s, all & ~dense, wanted, n, mask);
 }
 static Status read_masks(Cx *cx, Block *b)
 {

@@ -10,7 +10,7 @@ extern bool segment_unchecked;
 #define segment_unchecked false
 #endif
 #define SEGMENT_MAGIC "LKSEG1\r\n"
-enum { SEGMENT_VERSION = 2 };
+enum { SEGMENT_VERSION = 3 };
 typedef struct SegmentHead {
     char     magic[8];
     uint32_t version, n_blocks;
@@ -27,8 +27,8 @@ _Static_assert(sizeof(ColumnInfo) == 24, "stored");
 enum { BLOCK_PEOPLE = 1, BLOCK_RUNS, BLOCK_MASKS, BLOCK_DELTAS, BLOCK_ACTORS, BLOCK_NAMES, BLOCK_ORIGINS, BLOCK_RECEIVED,
        BLOCK_FIXED = BLOCK_RECEIVED, BLOCK_PROPS = 16 };
 enum { KINDS_EACH, KINDS_BY_NAME };
-/* Planes of masks: what is said of few runs stands as gaps, a byte each; this one goes on. */
-enum { MASK_GAP_MORE = 255 };
+/* Planes of masks: what is said of few runs stands as gaps, a byte or half a byte each; these go on. */
+enum { MASK_GAP_MORE = 255, MASK_HALF_MORE = 15, MASK_HALVES = 1 << 15 };
 enum { DOUBLES_SCALE_MAX = 4, DOUBLES_RAW = 255 };
 enum { RECEIVED_AFTER, RECEIVED_ABSOLUTE };
 enum { SEGMENT_TEXT_MAX = 256, SEGMENT_DICT_MAX = 65536, SEGMENT_DICT_BYTES = 2 << 20, SEGMENT_DICTS_BYTES = 32 << 20,

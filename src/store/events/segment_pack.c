@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
-enum { RUN_GAP_BITS = 21, LENGTH_BITS = 6, LENGTH_SHIFT_MAX = 16, RUN_COST_BITS = 32, MASK_BITS = 64, MASK_FEW_BYTES = UINT16_MAX };
+enum { RUN_GAP_BITS = 21, LENGTH_BITS = 6, LENGTH_SHIFT_MAX = 16, RUN_COST_BITS = 32, MASK_BITS = 64 };
 
 static void put_people(Filling *f, Buf *b)
 {
@@ -91,22 +91,29 @@ static void put_runs(Filling *f, Buf *b)
     buf_addc(b, (char)shift);
     column_put32(b, v, f->n_runs);
 }
-static uint64_t find_masks(Filling *f, uint32_t of_bit[MASK_BITS])
+/* Of one name: how many runs have it, and what it takes to write the gaps between them, in bytes or in half bytes. */
+typedef struct Few { uint32_t runs, bytes, halves, next; uint8_t *p; uint32_t n, more; } Few;
+static uint64_t find_masks(Filling *f, Few of[MASK_BITS])
 {
     const uint32_t *first = f->run_first;
     uint64_t all = 0;
-    memset(of_bit, 0, MASK_BITS * sizeof *of_bit);
     for (uint32_t r = 0; r < f->n_runs; r++) {
         uint64_t m = 0;
         for (uint32_t i = first[r]; i < first[r + 1]; i++)
             m |= UINT64_C(1) << (f->name[i] < SEGMENT_MASK_OTHER ? f->name[i] : SEGMENT_MASK_OTHER);
         f->mask[r] = m;
         all |= m;
-        for (; m; m &= m - 1) of_bit[__builtin_ctzll(m)]++;
+        for (; m; m &= m - 1) {
+            Few *w = &of[__builtin_ctzll(m)];
+            uint32_t gap = r - w->next;
+            w->runs++;
+            w->bytes += 1 + gap / MASK_GAP_MORE;
+            w->halves += 1 + gap / MASK_HALF_MORE;
+            w->next = r + 1;
+        }
     }
     return all;
 }
-/* Many runs: a bit for each. Few: the gaps between them, a byte each. */
 static void put_dense(const Filling *f, Buf *b, unsigned bit)
 {
     uint8_t *to = buf_room(b, (f->n_runs + 7) / 8);
@@ -114,43 +121,48 @@ static void put_dense(const Filling *f, Buf *b, unsigned bit)
     memset(to, 0, (f->n_runs + 7) / 8);
     for (uint32_t r = 0; r < f->n_runs; r++) to[r / 8] = (uint8_t)(to[r / 8] | (f->mask[r] >> bit & 1) << r % 8);
 }
-typedef struct Few { uint8_t *p; uint32_t n, next; } Few;
 static void few_add(Few *w, uint32_t run)
 {
     uint32_t gap = run - w->next;
-    for (; gap >= MASK_GAP_MORE; gap -= MASK_GAP_MORE) w->p[w->n++] = MASK_GAP_MORE;
+    for (; gap >= w->more; gap -= w->more) w->p[w->n++] = (uint8_t)w->more;
     w->p[w->n++] = (uint8_t)gap;
     w->next = run + 1;
 }
-static void put_few(Filling *f, Buf *b, uint64_t few, const uint32_t of_bit[MASK_BITS])
+static void few_put(Buf *b, const Few *w)
 {
-    Few w[MASK_BITS] = { { 0 } };
-    uint8_t *room = (uint8_t *)f->part[1];
+    unsigned length = w->n | (w->more == MASK_HALF_MORE ? MASK_HALVES : 0);
+    buf_addc(b, (char)length), buf_addc(b, (char)(length >> 8));
+    if (w->more == MASK_GAP_MORE) buf_add(b, (Str){ (const char *)w->p, w->n });
+    else for (uint32_t i = 0; i < w->n; i += 2) buf_addc(b, (char)(w->p[i] | (i + 1 < w->n ? w->p[i + 1] : 0) << 4));
+}
+static void put_few(Filling *f, Buf *b, uint64_t few, Few of[MASK_BITS])
+{
+    uint8_t *room = (uint8_t *)f->part[1];                 /* a gap is a byte here; there is one for each event at most */
     for (uint64_t left = few; left; left &= left - 1) {
-        unsigned bit = (unsigned)__builtin_ctzll(left);
-        w[bit].p = room;
-        room += of_bit[bit] + f->n_runs / MASK_GAP_MORE;
+        Few *w = &of[__builtin_ctzll(left)];
+        bool halves = w->halves / 2 < w->bytes;
+        w->more = halves ? MASK_HALF_MORE : MASK_GAP_MORE;
+        w->next = 0;
+        w->p = room;
+        room += halves ? w->halves : w->bytes;
     }
     for (uint32_t r = 0; r < f->n_runs; r++)
-        for (uint64_t m = f->mask[r] & few; m; m &= m - 1) few_add(&w[__builtin_ctzll(m)], r);
-    for (uint64_t left = few; left; left &= left - 1) {
-        const Few *of = &w[__builtin_ctzll(left)];
-        buf_addc(b, (char)of->n), buf_addc(b, (char)(of->n >> 8));
-        buf_add(b, (Str){ (const char *)of->p, of->n });
-    }
+        for (uint64_t m = f->mask[r] & few; m; m &= m - 1) few_add(&of[__builtin_ctzll(m)], r);
+    for (uint64_t left = few; left; left &= left - 1) few_put(b, &of[__builtin_ctzll(left)]);
 }
+/* Many runs: a bit for each. Few: the gaps between them. */
 static void put_masks(Filling *f, Buf *b)
 {
-    uint32_t of_bit[MASK_BITS];
-    uint64_t all = find_masks(f, of_bit), dense = 0;
+    Few of[MASK_BITS] = { { 0 } };
+    uint64_t all = find_masks(f, of), dense = 0;
     for (unsigned bit = 0; bit < MASK_BITS; bit++) {
-        uint32_t few = of_bit[bit] + f->n_runs / MASK_GAP_MORE + 2;
-        if (of_bit[bit] && few >= (f->n_runs + 7) / 8) dense |= UINT64_C(1) << bit;
+        uint32_t few = of[bit].halves / 2 < of[bit].bytes ? of[bit].halves / 2 : of[bit].bytes;
+        if (of[bit].runs && few + 2 >= (f->n_runs + 7) / 8) dense |= UINT64_C(1) << bit;
     }
     column_put_u64(b, all);
     column_put_u64(b, dense);
     for (uint64_t left = dense; left; left &= left - 1) put_dense(f, b, (unsigned)__builtin_ctzll(left));
-    put_few(f, b, all & ~dense, of_bit);
+    put_few(f, b, all & ~dense, of);
 }
 
 /* ---- events ---- */
@@ -165,6 +177,16 @@ static void put_actors(Filling *f, Buf *b)
         }
     }
     column_put32(b, f->part[0], f->n);
+}
+static void put_names(Filling *f, Buf *b)
+{
+    uint8_t *small = (uint8_t *)f->part[0];
+    if (f->n_names > UINT8_MAX + 1) {
+        column_put32(b, f->name, f->n);
+        return;
+    }
+    for (uint32_t i = 0; i < f->n; i++) small[i] = (uint8_t)f->name[i];
+    column_put8(b, small, f->n);
 }
 /* Live events are received soon after their time, imported ones all at once: whichever form is shorter. */
 static void put_received(Filling *f, Buf *b)
@@ -334,7 +356,7 @@ void segment_pack(Filling *f, Buf *b, ColumnInfo *cols)
     put_masks(f, b), column_end(b, &cols[2], BLOCK_MASKS, &at);
     column_put32(b, f->delta, f->n - f->n_runs), column_end(b, &cols[3], BLOCK_DELTAS, &at);
     put_actors(f, b), column_end(b, &cols[4], BLOCK_ACTORS, &at);
-    column_put32(b, f->name, f->n), column_end(b, &cols[5], BLOCK_NAMES, &at);
+    put_names(f, b), column_end(b, &cols[5], BLOCK_NAMES, &at);
     column_put32(b, f->origin, f->n), column_end(b, &cols[6], BLOCK_ORIGINS, &at);
     put_received(f, b), column_end(b, &cols[7], BLOCK_RECEIVED, &at);
     if (f->n_builds) qsort(f->builds, f->n_builds, sizeof *f->builds, by_prop);
