@@ -260,9 +260,9 @@ Status audience_history(Cx *cx, const Hash128 *actors, size_t n, const AudienceS
         const AudienceStay *some;
         size_t k;
         lot_binds(actors + i, n - i < LOT ? n - i : LOT, binds);
-        TRY(rows_open(cx, SQL("SELECT s.audience, s.gone, s.actor, s.entered, a.name FROM audience_stay s JOIN audience "
-                              "a ON a.id = s.audience WHERE s.actor IN " LOT_IN " ORDER BY s.entered DESC, s.audience "
-                              "LIMIT 200"), binds, LOT, &r));
+        TRY(rows_open(cx, SQL("SELECT s.audience, s.gone, s.actor, s.entered, a.name FROM audience_stay s "
+                              "JOIN audience a ON a.id = s.audience WHERE s.actor IN " LOT_IN " ORDER BY s.entered "
+                              "DESC, s.audience LIMIT 200"), binds, LOT, &r));
         TRY(stay_rows(cx, r, LIVES_MAX - total, true, &some, &k));
         if (k) memcpy(all + total, some, k * sizeof *some);
         total += k;
