@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "domain/audience/audience_saved.h"
 #include "flow/import_fast.h"
 #include <pthread.h>
 #include <string.h>
@@ -153,7 +154,12 @@ Status import_session_join(Cx *cx, ImportSession *s, Str anon, Str user)
     if (s->joined.bytes > JOINED_BYTES) dict_done(&s->joined);   /* told again: that changes nothing */
     return dict_add(cx, &s->joined, pair(text, anon, user), &n);
 }
-static Status save_tx(Cx *cx, void *arg) { return import_save(cx, arg); }
+/* Imported history stands in no log: live segments are counted anew. */
+static Status save_tx(Cx *cx, void *arg)
+{
+    TRY(import_save(cx, arg));
+    return audience_recount(cx);
+}
 /* Records are told what is durable; when they cannot be, the mark knows better. */
 Status import_session_tell(Cx *cx, ImportSession *s)
 {

@@ -184,6 +184,56 @@ API(an_edit_needs_the_version_and_counts_again)
     call(w, .method = "GET", .path = path, .staff = true);
     expect(w, 404, "\"code\":\"segment_unknown\"");
 }
+API(imported_history_is_counted)
+{
+    static const char file[] = "t,e,u\n2023-11-14T22:00:00Z,Purchase,u1\n2023-11-14T22:00:00Z,Visit,u2\n";
+    char url[100];
+    const char *path = make(w, "B", "live", BUYERS);
+    settle(w);
+    call(w, .method = "POST", .path = "/api/1/imports?source=s&name=f.csv&format=csv&map=time%3Dt,event%3De,user%3Du",
+        .raw = str_z(file), .staff = true);
+    expect(w, 201, "imp_");
+    Str id = json_str_of(world_node(w, "id"));
+    snprintf(url, sizeof url, "/api/1/imports/%.*s/rows?at=0&last=true", (int)id.n, id.p);
+    call(w, .method = "POST", .path = url, .raw = str_z(file), .staff = true);
+    expect(w, 200, "\"kept\":2");
+    settle(w);
+    assert_int_equal(people(w, path), 1);
+}
+#ifdef LIUKE_FAULT
+/* One step with the n-th operation of a kind failing; was it met? */
+static bool failing_step(World *w, FaultKind kind, long n)
+{
+    Cx own = world_records_cx(w->cx);
+    AudienceScope s = { .week_start = 1 };
+    Cx *cx = &own;
+    own.now = w->cx->now;
+    ok(zone_get(cx, w->app.zone, &s.zone));
+    fault_arm(kind, n);
+    (void)!audience_step(cx, w->app.events, &s);
+    bool fired = fault_fired(kind);
+    fault_arm(kind, -1);
+    world_records_cx_done(&own);
+    return fired;
+}
+API(a_step_that_fails_anywhere_comes_again_and_counts_once)
+{
+    static const FaultKind kinds[] = { FAULT_ALLOC, FAULT_DB, FAULT_AGAIN };
+    const char *path = make(w, "B", "live", BUYERS);
+    settle(w);
+    for (size_t k = 0; k < COUNT(kinds); k++) {
+        char who[40];
+        snprintf(who, sizeof who, "\"userId\":\"u%zu\"", k);
+        track(w, who, "Purchase");
+        for (long n = 0; n < 400 && failing_step(w, kinds[k], n); n += 1 + n / 20) { }
+        settle(w);
+        assert_int_equal(people(w, path), (int64_t)k + 1);
+        call(w, .method = "GET", .path = under(w, path, "/people"), .staff = true);
+        assert_int_equal(world_node(w, "items")->n, k + 1);
+    }
+    assert_int_equal(world_events(w), 2 * (int64_t)COUNT(kinds));  /* a purchase and an entry each */
+}
+#endif
 API(bad_segments_are_refused_by_the_place)
 {
     static const struct { const char *body, *field, *code; } table[] = {

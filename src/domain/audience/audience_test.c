@@ -273,6 +273,54 @@ TEST(another_noun_adds_a_term)
     rig_done(&r);
 }
 
+static Status all_of_it(Cx *cx, const Snapshot *snap)
+{
+    static const char text[] = "[{\"trait\":\"plan\",\"op\":\"is_not\",\"value\":\"x\"},{\"any\":[{\"did\":"
+        "{\"where\":{\"prop\":\"plan\",\"op\":\"set\"},\"sum\":{\"prop\":\"plan\",\"ge\":0}}},{\"prop\":\"plan\",\"op\":\"set\"}]}]";
+    AudienceScope s = { .week_start = 1 };
+    AudienceFilter f;
+    const Audience *a;
+    PeopleSet all;
+    bool one;
+    TRY(zone_get(cx, S("Asia/Shanghai"), &s.zone));
+    TRY(audience_parse(cx, &s, S("{\"not\":{\"did\":{\"within\":[1,\"day\"],\"where\":{\"prop\":\"plan\",\"op\":"
+        "\"set\"}}}}"), "e", AUDIENCE_OF_PEOPLE, &a));
+    TRY(audience_everyone(cx, snap, a, 9000, NULL, &all));
+    people_set_done(&all);
+    TRY(audience_parse(cx, &s, (Str){ text, sizeof text - 1 }, "e", AUDIENCE_OF_BOTH, &a));
+    TRY(audience_filter(cx, snap, a, 9000, NULL, &f));
+    audience_filter_done(&f);
+    TRY(audience_parse(cx, &s, S("[{\"trait\":\"plan\",\"op\":\"is\",\"value\":\"pro\"},{\"did\":{}}]"), "e",
+        AUDIENCE_OF_PEOPLE, &a));
+    return audience_person(cx, snap, a, 9000, root_of(snap, 1), &one);
+}
+#ifdef LIUKE_FAULT
+TEST(memory_that_is_not_there_is_said_and_nothing_is_lost)
+{
+    Rig r;
+    Snapshot snap;
+    bool fired = true;
+    long n = 0;
+    rig_open(cx, &r, test_dir());
+    for (uint64_t i = 1; i < 4; i++) event(cx, &r, i, i == 2 ? "open" : "$identify", 1000, "pro");
+    ok(rig_flush(cx, &r));
+    event(cx, &r, 1, "open", 2000, "pro");
+    ok(snapshot_take(cx, r.s, &snap));
+    for (; fired; n++) {
+        Cx own = test_cx();
+        fault_arm(FAULT_ALLOC, n);
+        Status st = all_of_it(&own, &snap);
+        fired = fault_fired(FAULT_ALLOC);
+        fault_arm(FAULT_ALLOC, -1);
+        assert_int_equal(st, fired ? ST_NO_MEM : ST_OK);
+        arena_free(own.arena);
+    }
+    assert_true(n > 30);
+    snapshot_done(cx, &snap);
+    rig_done(&r);
+}
+#endif
+
 /* ---- segments ---- */
 
 typedef struct Edit { AudienceDraft d; Status (*run)(Cx *, const AudienceDraft *); } Edit;
