@@ -10,7 +10,8 @@ FUZZ_SEEDS(
            "\"contains\",\"value\":\"x\"}}]},\"times\":{\"ge\":3,\"le\":9},\"days\":{\"ge\":2},\"sum\":{\"prop\":"
            "\"price\",\"gt\":1.5},\"since\":{\"last\":{\"event\":\"T\"}},\"within\":[30,\"day\"]}}]}"),
     S_INIT("{\"any\":[{\"first\":{\"event\":\"S\",\"calendar\":[1,\"week\"]}},{\"last_seen\":{\"before\":[9,"
-           "\"day\"]}},{\"silent\":{\"usual\":3,\"at_least\":[7,\"day\"]}},{\"flag\":\"staff\"},{\"in\":\"seg_0000000000001\"}]}"),
+           "\"day\"]}},{\"silent\":{\"usual\":3,\"at_least\":[7,\"day\"]}},{\"flag\":\"staff\"},"
+           "{\"in\":\"seg_0000000000001\"}]}"),
     S_INIT("{\"not\":{\"sequence\":{\"steps\":[{\"event\":\"a\"},{},{\"where\":[]}],\"span\":[1,\"hour\"],\"from\":"
            "\"2026-01-01\",\"to\":\"2026-02-01T12:00Z\"}}}"),
     S_INIT("[{\"prop\":\"$source\",\"op\":\"in\",\"value\":[\"a\",\"b\"]},{\"prop\":\"p\",\"op\":\"set\"}]"));

@@ -276,7 +276,8 @@ TEST(another_noun_adds_a_term)
 static Status all_of_it(Cx *cx, const Snapshot *snap)
 {
     static const char text[] = "[{\"trait\":\"plan\",\"op\":\"is_not\",\"value\":\"x\"},{\"any\":[{\"did\":"
-        "{\"where\":{\"prop\":\"plan\",\"op\":\"set\"},\"sum\":{\"prop\":\"plan\",\"ge\":0}}},{\"prop\":\"plan\",\"op\":\"set\"}]}]";
+        "{\"where\":{\"prop\":\"plan\",\"op\":\"set\"},\"sum\":{\"prop\":\"plan\",\"ge\":0}}},"
+        "{\"prop\":\"plan\",\"op\":\"set\"}]}]";
     AudienceScope s = { .week_start = 1 };
     AudienceFilter f;
     const Audience *a;
