@@ -46,6 +46,7 @@ typedef struct ScanMerge {
     Fold     *fold;
     SourceWork work;
     ScanSources sources;
+    uint64_t *keys;              /* of each source, the person it stands at */
     ScanCount count;
     /* a person's events when they come from several sources */
     int64_t  *time;

@@ -23,11 +23,17 @@ static Status room(Cx *cx, ScanMerge *m, size_t n)
     m->cap = cap;
     return ST_OK;
 }
+/* Mostly a few: a call of memcpy() for each would cost more than they do. */
+static inline void copy_few(ScanMerge *m, const Source *s)
+{
+    int64_t *time = m->time + m->n;
+    uint32_t *mask = m->mask + m->n;
+    for (size_t i = 0; i < s->n; i++) time[i] = s->time[i], mask[i] = s->mask[i];
+}
 static Status gather(Cx *cx, ScanMerge *m, const Source *s)
 {
-    TRY(room(cx, m, m->n + s->n));
-    memcpy(m->time + m->n, s->time, s->n * sizeof *m->time);
-    memcpy(m->mask + m->n, s->mask, s->n * sizeof *m->mask);
+    if (m->n + s->n > m->cap) TRY(room(cx, m, m->n + s->n));
+    copy_few(m, s);
     for (size_t k = 0; k < m->plan->n_slots; k++) {
         memcpy(m->kind[k] + m->n, s->kind[k], s->n);
         memcpy(m->value[k] + m->n, s->value[k], s->n * sizeof *m->value[k]);
@@ -112,54 +118,68 @@ static Status person(Cx *cx, ScanMerge *m, const Span *all, const uint8_t *const
 
 /* ---- out of the sources ---- */
 
-/* Nobody else has this person, and its own stream not in the next block either: the span is all there is. */
-static bool alone(const ScanSources *all, const Source *s)
+/* The key of a source's person; past all keys when it has no more. */
+static inline uint64_t key_of(const Source *s) { return s->done ? UINT64_C(1) << 32 : s->key; }
+static inline Status step(Cx *cx, ScanMerge *m, size_t i)
 {
-    if (!source_more(s)) return false;
-    for (size_t i = 0; i < all->n; i++)
-        if (&all->p[i] != s && !all->p[i].done && all->p[i].key == s->key) return false;
-    return true;
+    Source *s = &m->sources.p[i];
+    if (!source_step(s)) TRY(source_next(cx, s));
+    m->keys[i] = key_of(s);
+    return ST_OK;
 }
-static Status one_person(Cx *cx, ScanMerge *m, Source *first)
+/* Nobody else has this person, and its own stream not in the next block either: the span is all there is. */
+static Status one_alone(Cx *cx, ScanMerge *m, size_t i)
 {
-    uint32_t key = first->key;
-    ScanSources *all = &m->sources;
-    if (alone(all, first)) {
-        Span span = { .root = segment_root(key), .n = first->n, .time = first->time, .mask = first->mask };
-        TRY(person(cx, m, &span, first->kind, first->value));
-        return source_next(cx, first);
-    }
+    const Source *s = &m->sources.p[i];
+    Span span = { .root = segment_root(s->key), .n = s->n, .time = s->time, .mask = s->mask };
+    TRY(person(cx, m, &span, s->kind, s->value));
+    return step(cx, m, i);
+}
+static Status one_of_many(Cx *cx, ScanMerge *m, uint64_t key)
+{
     m->n = 0;
-    for (Source *s = all->p; s < all->p + all->n; s++)
-        while (!s->done && s->key == key) {
-            TRY(gather(cx, m, s));
-            TRY(source_next(cx, s));
+    for (size_t i = 0; i < m->sources.n; i++)
+        while (m->keys[i] == key) {
+            TRY(gather(cx, m, &m->sources.p[i]));
+            TRY(step(cx, m, i));
         }
     TRY(into_order(cx, m));
-    Span span = { .root = segment_root(key), .n = m->n, .time = m->time, .mask = m->mask };
+    Span span = { .root = segment_root((uint32_t)key), .n = m->n, .time = m->time, .mask = m->mask };
     return person(cx, m, &span, (const uint8_t *const *)m->kind, (const uint64_t *const *)m->value);
 }
-static Source *least(const ScanSources *all)
+/* The next person; *ret false: there is none. */
+static Status one_person(Cx *cx, ScanMerge *m, bool *ret)
 {
-    Source *ret = NULL;
-    for (Source *s = all->p; s < all->p + all->n; s++)
-        if (!s->done && (!ret || s->key < ret->key)) ret = s;
-    return ret;
+    uint64_t least = UINT64_C(1) << 32;
+    size_t at = 0, same = 0;
+    for (size_t i = 0; i < m->sources.n; i++) {
+        uint64_t key = m->keys[i];
+        same = key < least ? 1 : same + (key == least);
+        at = key < least ? i : at;
+        least = key < least ? key : least;
+    }
+    *ret = least >> 32 == 0;
+    if (!*ret) return ST_OK;
+    return same == 1 && source_more(&m->sources.p[at]) ? one_alone(cx, m, at) : one_of_many(cx, m, least);
 }
 Status scan_merge_open(Cx *cx, ScanMerge *m, const SourcePlan *part, const ScanInput *in)
 {
     TRY(source_work_open(cx, &m->work));
-    return scan_sources(cx, m->snap, part, in, &m->work, &m->sources);
+    TRY(scan_sources(cx, m->snap, part, in, &m->work, &m->sources));
+    m->keys = mem_get((m->sources.n + 1) * sizeof *m->keys);
+    return m->keys ? ST_OK : fail(cx, ST_NO_MEM, "scan: sources");
 }
 Status scan_merge_range(Cx *cx, ScanMerge *m, uint32_t key_first, uint32_t key_last, const _Atomic bool *quit)
 {
-    Status st = scan_sources_range(cx, &m->sources, key_first, key_last);
-    for (Source *s; st == ST_OK && !*quit && (s = least(&m->sources));) st = one_person(cx, m, s);
-    return st;
+    TRY(scan_sources_range(cx, &m->sources, key_first, key_last));
+    for (size_t i = 0; i < m->sources.n; i++) m->keys[i] = key_of(&m->sources.p[i]);
+    for (bool more = true; more && !*quit;) TRY(one_person(cx, m, &more));
+    return ST_OK;
 }
 void scan_merge_done(ScanMerge *m)
 {
     scan_sources_done(&m->sources);
+    mem_free(m->keys);
     mem_free(m->time);
     mem_free(m->mask);
     for (size_t k = 0; k < SCAN_SLOTS; k++) {

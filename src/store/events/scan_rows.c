@@ -78,7 +78,7 @@ Status scan_rows(Cx *cx, const Snapshot *snap, int64_t from, int64_t to, bool hi
 {
     static const Selector everything = { .matchers = { { .any = true } }, .n_matchers = 1 };
     SelectorPlan sel;
-    SourcePlan plan = { .sel = &sel, .people = snap->people, .from = from, .to = to };
+    SourcePlan plan = { .sel = &sel, .people = snap->people, .from = from, .to = to, .index = true };
     SourceWork work;
     ScanInput in;
     ScanSources all;

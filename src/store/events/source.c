@@ -6,7 +6,6 @@ Status source_segment(Cx *cx, Source *s, const SourcePlan *plan, SourceWork *wor
 {
     *s = (Source){ .plan = plan, .work = work, .seg = seg, .done = true };
     TRY(selector_blocks_open(cx, plan->sel, plan->people, seg, &s->sel));
-    s->block.mask_skip = s->sel.every ? UINT64_MAX : ~s->sel.runs;
     return ST_OK;
 }
 void source_rows(Source *s, const SourcePlan *plan, const SourceRows *rows)
@@ -67,19 +66,6 @@ static void rows_range(Source *s)
     }
     s->at = lo;
 }
-static void set_span(Source *s, uint32_t key, size_t from, size_t n)
-{
-    const struct Picks *p = &s->picks;
-    s->key = key;
-    s->n = n;
-    s->time = p->time + from;
-    s->mask = p->mask + from;
-    s->index = p->index + from;
-    for (size_t k = 0; k < s->plan->n_slots; k++) {
-        s->kind[k] = p->kind[k] + from;
-        s->value[k] = p->value[k] + from;
-    }
-}
 static Status rows_next(Cx *cx, Source *s)
 {
     const Row *rows = s->rows.p;
@@ -104,7 +90,7 @@ static Status rows_next(Cx *cx, Source *s)
     }
     p->time = p->room;
     s->at += n;
-    set_span(s, key, 0, n);
+    source_span(s, key, 0, n);
     return ST_OK;
 }
 
@@ -114,6 +100,7 @@ static Status load(Cx *cx, Source *s, uint32_t index)
 {
     BlockRuns runs;
     s->loaded = false;
+    s->block.mask_skip = s->sel.every || s->blind ? UINT64_MAX : ~s->sel.runs;
     TRY(segment_block_runs(cx, s->seg, index, &s->block, &runs));
     selector_blocks_at(&s->sel, &s->block);
     s->loaded = true;
@@ -138,23 +125,14 @@ static Status next_picks(Cx *cx, Source *s)
 }
 static Status segment_next(Cx *cx, Source *s)
 {
-    struct Picks *p = &s->picks;
-    for (;;) {
-        while (p->person < p->people_end) {
-            uint32_t i = p->person++ - p->people, from = p->first[i], n = p->first[i + 1] - from;
-            if (n == 0) continue;
-            set_span(s, s->block.key[i + p->people], from, n);
-            return ST_OK;
-        }
+    while (!source_step(s)) {
         Status st = next_picks(cx, s);
-        if (st == ST_NOT_FOUND) {
-            s->done = true;
-            return ST_OK;
-        }
+        s->done = st == ST_NOT_FOUND;
+        if (s->done) return ST_OK;
         TRY(st);
     }
+    return ST_OK;
 }
-bool source_more(const Source *s) { return s->seg && s->picks.person < s->picks.people_end; }
 Status source_next(Cx *cx, Source *s) { return s->seg ? segment_next(cx, s) : rows_next(cx, s); }
 static Status segment_range(Cx *cx, Source *s)
 {

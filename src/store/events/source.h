@@ -14,7 +14,7 @@ typedef struct SourcePlan {
     const SelectorPlan *sel;
     const ScanSlot   *slots; size_t n_slots;
     int32_t           slot_prop[SCAN_SLOTS];               /* of sel's properties, or SELECTOR_x; unused of a trait */
-    bool              names;                               /* a slot wants the events' names */
+    bool              names, index;                        /* wanted: names by a slot; where events stand, by scan_rows() */
     ScanTexts        *texts;
     ScanRun          *run;
     const PeopleView *people;
@@ -48,6 +48,7 @@ typedef struct Source {
     SelectorBlocks sel;
     Block     block;
     bool      loaded, only_moved;        /* only_moved: the picks are what others own now */
+    uint8_t   blind;             /* so many blocks more, groups are not chosen by runs: nearly all were on */
     uint32_t  next_block;
     uint64_t *codes[SCAN_SLOTS]; /* of each text of the dictionary (name) the number + 1; 0: not asked for yet */
     /* of the block, the chosen events of people [people, people_end), side by side */
@@ -68,9 +69,36 @@ Status source_segment(Cx *, Source *, const SourcePlan *, SourceWork *, Segment 
 void   source_rows(Source *, const SourcePlan *, const SourceRows *);
 /* People of these keys next, stepped to the first of them; cheap when they follow those it had. */
 Status source_range(Cx *, Source *, uint32_t key_first, uint32_t key_last) MUST_USE;
-Status source_next(Cx *, Source *) MUST_USE;              /* .done: no more of the range */
-bool   source_more(const Source *);                       /* more people of the same block or rows follow */
 void   source_done(Source *);
+Status source_next(Cx *, Source *) MUST_USE;              /* .done: no more of the range */
+
+/* More people of the same block follow. */
+static inline bool source_more(const Source *s) { return s->seg && s->picks.person < s->picks.people_end; }
+static inline void source_span(Source *s, uint32_t key, size_t from, size_t n)
+{
+    const struct Picks *p = &s->picks;
+    s->key = key;
+    s->n = n;
+    s->time = p->time + from;
+    s->mask = p->mask + from;
+    s->index = p->index + from;
+    for (size_t k = 0; k < s->plan->n_slots; k++) {
+        s->kind[k] = p->kind[k] + from;
+        s->value[k] = p->value[k] + from;
+    }
+}
+/* source_next() where the next person is of the same block; false: it must be called. */
+static inline bool source_step(Source *s)
+{
+    struct Picks *p = &s->picks;
+    while (p->person < p->people_end) {
+        uint32_t i = p->person++ - p->people, from = p->first[i], n = p->first[i + 1] - from;
+        if (n == 0) continue;
+        source_span(s, s->block.key[i + p->people], from, n);
+        return true;
+    }
+    return false;
+}
 
 /* Each chosen event of a segment that belongs to another person than the segment says: pick i of the source. */
 typedef Status SourceMoved(Cx *, void *arg, Source *, uint32_t i, uint32_t root);

@@ -3,7 +3,7 @@
 #include "store/events/pick.h"
 #include <string.h>
 
-enum { GROUP = COLUMN_GROUP, GROUPS = SEGMENT_BLOCK_MAX / COLUMN_GROUP, GROUP_WORDS = COLUMN_GROUP / 64 };
+enum { BLIND = 15, GROUP = COLUMN_GROUP, GROUPS = SEGMENT_BLOCK_MAX / COLUMN_GROUP, GROUP_WORDS = COLUMN_GROUP / 64 };
 typedef struct Groups { bool on[GROUPS + 1]; } Groups;     /* the last one is always off */
 /* The people and events of the block that the range holds. */
 typedef struct Part { uint32_t people, people_end, from, to; size_t word, word_end; bool whole_time; } Part;
@@ -65,7 +65,7 @@ static Part part_of(const Source *s)
 static void note_runs(const Source *s, const Part *at, uint32_t first, uint32_t end, Groups *g)
 {
     const BlockRuns *r = &s->block.runs;
-    uint64_t wanted = s->sel.every ? 0 : s->sel.runs;
+    uint64_t wanted = s->block.mask_skip == UINT64_MAX ? 0 : s->sel.runs;
     for (uint32_t i = first; i < end; i++) {
         bool in = !wanted || (r->mask[i] & wanted);
         if (!at->whole_time) in &= r->start[i] < s->plan->to && r->start[i] + (int64_t)r->length[i] >= s->plan->from;
@@ -73,22 +73,29 @@ static void note_runs(const Source *s, const Part *at, uint32_t first, uint32_t 
         for (; k <= last; k++) g->on[k] |= in;
     }
 }
-static void note_groups(const Source *s, const Part *at, Groups *g)
+static void note_people(const Source *s, const Part *at, Groups *g)
 {
     const uint32_t *first = s->block.runs.person_first;
     const PeopleSet *who = s->plan->who;
-    memset(g->on + at->from / GROUP, 0, (at->to + GROUP - 1) / GROUP - at->from / GROUP + 1);
-    if (s->sel.every && at->whole_time && !who) {
-        memset(g->on + at->from / GROUP, 1, (at->to + GROUP - 1) / GROUP - at->from / GROUP);
-        return;
-    }
-    if (!who) {
+    if (!who || s->sel.moved) {                            /* moved: anybody's events may stand here */
         note_runs(s, at, first[at->people], first[at->people_end], g);
         return;
     }
-    bool moved = s->sel.moved;                             /* then others' events may stand here */
     for (uint32_t p = at->people; p < at->people_end; p++)
-        if (moved || people_set_has(who, segment_root(s->block.key[p]))) note_runs(s, at, first[p], first[p + 1], g);
+        if (people_set_has(who, segment_root(s->block.key[p]))) note_runs(s, at, first[p], first[p + 1], g);
+}
+/* Where runs rule nearly nothing out, looking at them only costs. */
+static void note_groups(Source *s, const Part *at, Groups *g)
+{
+    uint32_t from = at->from / GROUP, n = (at->to + GROUP - 1) / GROUP - from, on = 0;
+    bool all = at->whole_time && !s->plan->who && (s->sel.every || s->blind);
+    if (s->blind) s->blind--;
+    memset(g->on + from, all, n);
+    g->on[from + n] = false;
+    if (all) return;
+    note_people(s, at, g);
+    for (uint32_t k = from; k < from + n; k++) on += g->on[k];
+    if (on * 20 > n * 19 && !s->sel.every) s->blind = BLIND;
 }
 /* The next stretch of groups that are on, as events within the part; false: none. */
 static bool stretch(const Groups *g, const Part *at, uint32_t *from, uint32_t *to)
@@ -176,14 +183,14 @@ static Status times(Cx *cx, Source *s, const Part *at, const SelectorBits *bits)
 
 /* ---- side by side ---- */
 
+static bool narrow(const Source *s) { return s->seg->n_names <= UINT8_MAX + 1; }
 static void fill_masks(Source *s)
 {
     struct Picks *p = &s->picks;
     const Block *b = &s->block;
     const uint32_t *of = s->sel.name_mask;
     if (s->sel.equal) for (uint32_t j = 0; j < p->n; j++) p->mask[j] = s->sel.any;
-    else if (b->name8 && s->seg->n_names <= UINT8_MAX + 1)
-        for (uint32_t j = 0; j < p->n; j++) p->mask[j] = of[b->name8[p->index[j]]];
+    else if (narrow(s)) for (uint32_t j = 0; j < p->n; j++) p->mask[j] = of[b->name8[p->index[j]]];
     else for (uint32_t j = 0; j < p->n; j++) p->mask[j] = of[b->name[p->index[j]]];
 }
 static void drop_late_and_early(Source *s)
@@ -207,8 +214,8 @@ static void drop_unmasked(struct Picks *p)
     }
     p->n = kept;
 }
-/* Where each person's begin. Of those that moved, what belongs to somebody else goes, or all but that. */
-static void part_people(Source *s, const Part *at)
+/* Of each person's events, what belongs to somebody else or is of nobody wanted goes, or all but that. */
+static void drop_others(Source *s, const Part *at)
 {
     struct Picks *p = &s->picks;
     const Block *b = &s->block;
@@ -217,7 +224,6 @@ static void part_people(Source *s, const Part *at)
     for (uint32_t i = at->people; i < at->people_end; i++) {
         uint32_t root = segment_root(b->key[i]), end = b->first[i + 1];
         bool wanted = !who || people_set_has(who, root);
-        p->first[i - at->people] = kept;
         for (; j < p->n && p->index[j] < end; j++) {
             uint32_t now = s->sel.moved ? joins_root(s->plan->people, b->actor[p->index[j]]) : root;
             bool keep = s->only_moved ? now != root && (!who || people_set_has(who, now)) : wanted && now == root;
@@ -226,44 +232,75 @@ static void part_people(Source *s, const Part *at)
             kept += keep;
         }
     }
-    p->first[at->people_end - at->people] = kept;
     p->n = kept;
+}
+/* Where each person's begin, and their times. */
+static void part_people(Source *s, const Part *at)
+{
+    struct Picks *p = &s->picks;
+    const uint32_t *first = s->block.first, *index = p->index;
+    const int64_t *time = s->block.time;
+    uint32_t j = 0, n = p->n;
+    p->time = p->room;
+    p->index[n] = UINT32_MAX;
+    for (uint32_t i = at->people; i < at->people_end; i++) {
+        uint32_t end = first[i + 1];
+        p->first[i - at->people] = j;
+        for (; index[j] < end; j++) p->room[j] = time[index[j]];
+    }
+    p->first[at->people_end - at->people] = n;
 }
 static void part_all(Source *s, const Part *at)
 {
+    s->picks.time = s->block.time + at->from;              /* as they lie in the block */
     for (uint32_t i = at->people; i <= at->people_end; i++) s->picks.first[i - at->people] = s->block.first[i] - at->from;
 }
-static void fill_times(Source *s, const Part *at)
+/* Every event of the part, without a look at any. */
+static bool takes_all(const Source *s, const Part *at)
 {
-    struct Picks *p = &s->picks;
-    p->time = p->room;
-    if (p->n == at->to - at->from) p->time = s->block.time + at->from;      /* all of them */
-    else for (uint32_t j = 0; j < p->n; j++) p->room[j] = s->block.time[p->index[j]];
+    const SourcePlan *plan = s->plan;
+    bool hides = s->sel.hides && !segment_block_plain(&s->block, plan->sel->sel->hide);
+    return s->sel.every && s->sel.equal && at->whole_time && !hides && !plan->sel->filter && !plan->sel->needs &&
+        !plan->who && !s->sel.moved && !plan->n_slots && !plan->index;
 }
-Status source_pick(Cx *cx, Source *s)
+static Status pick_all(Cx *cx, Source *s, const Part *at)
+{
+    TRY(segment_block_times(cx, &s->block, at->from, at->to));
+    s->picks.n = at->to - at->from;
+    fill_masks(s);
+    part_all(s, at);
+    return ST_OK;
+}
+static Status pick_some(Cx *cx, Source *s, const Part *at)
 {
     struct Picks *p = &s->picks;
     const SelectorPlan *sel = s->plan->sel;
-    Part at = part_of(s);
     SelectorBits bits;
-    p->n = 0;
-    p->person = p->people = p->people_end = at.people;
-    if (at.from == at.to) return ST_OK;
-    TRY(room(cx, s, &at));
-    TRY(choose(cx, s, &at, &bits));
-    TRY(times(cx, s, &at, &bits));
-    p->n = (uint32_t)pick_places(bits.w + at.word, at.word_end - at.word, (uint32_t)at.word * 64, p->index);
-    if (!at.whole_time && p->n) drop_late_and_early(s);
+    TRY(choose(cx, s, at, &bits));
+    TRY(times(cx, s, at, &bits));
+    p->n = (uint32_t)pick_places(bits.w + at->word, at->word_end - at->word, (uint32_t)at->word * 64, p->index);
+    if (!at->whole_time && p->n) drop_late_and_early(s);
     if (p->n == 0) return ST_OK;
     if (s->sel.moved) TRY(segment_block_actors(cx, &s->block));
     fill_masks(s);
     if (sel->filter || sel->needs) {
-        TRY(selector_blocks_where(cx, &s->sel, &bits, at.word, at.word_end, p->index, p->n, p->mask));
+        TRY(selector_blocks_where(cx, &s->sel, &bits, at->word, at->word_end, p->index, p->n, p->mask));
         drop_unmasked(p);
     }
-    if (p->n == at.to - at.from && !s->sel.moved && !s->plan->who) part_all(s, &at);
-    else part_people(s, &at);
-    fill_times(s, &at);
-    p->people_end = at.people_end;
+    if (s->sel.moved || s->plan->who) drop_others(s, at);
+    if (p->n == at->to - at->from) part_all(s, at);
+    else part_people(s, at);
     return p->n ? source_slots(cx, s) : ST_OK;
+}
+Status source_pick(Cx *cx, Source *s)
+{
+    struct Picks *p = &s->picks;
+    Part at = part_of(s);
+    p->n = 0;
+    p->person = p->people = p->people_end = at.people;
+    if (at.from == at.to) return ST_OK;
+    TRY(room(cx, s, &at));
+    TRY(takes_all(s, &at) ? pick_all(cx, s, &at) : pick_some(cx, s, &at));
+    p->people_end = at.people_end;
+    return ST_OK;
 }
