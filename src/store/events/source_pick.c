@@ -301,6 +301,6 @@ Status source_pick(Cx *cx, Source *s)
     if (at.from == at.to) return ST_OK;
     TRY(room(cx, s, &at));
     TRY(takes_all(s, &at) ? pick_all(cx, s, &at) : pick_some(cx, s, &at));
-    p->people_end = at.people_end;
+    if (p->n) p->people_end = at.people_end;
     return ST_OK;
 }
