@@ -273,6 +273,7 @@ TEST(another_noun_adds_a_term)
     rig_done(&r);
 }
 
+#ifdef LIUKE_FAULT
 static Status all_of_it(Cx *cx, const Snapshot *snap)
 {
     static const char text[] = "[{\"trait\":\"plan\",\"op\":\"is_not\",\"value\":\"x\"},{\"any\":[{\"did\":"
@@ -295,7 +296,6 @@ static Status all_of_it(Cx *cx, const Snapshot *snap)
         AUDIENCE_OF_PEOPLE, &a));
     return audience_person(cx, snap, a, 9000, root_of(snap, 1), &one);
 }
-#ifdef LIUKE_FAULT
 TEST(memory_that_is_not_there_is_said_and_nothing_is_lost)
 {
     Rig r;
