@@ -87,5 +87,6 @@ Status presence_fold(Cx *cx, const Snapshot *snap, const PresencePlan *plan, Pre
     *ret = (ScanCount){ 0 };
     if (plan->grid->n == 0) return ST_OK;
     Status st = presence_by_columns(cx, snap, plan, fold, ret);
+    if (st == ST_NOT_FOUND) st = presence_by_picks(cx, snap, plan, fold, ret);
     return st == ST_NOT_FOUND ? by_events(cx, snap, plan, fold, ret) : st;
 }

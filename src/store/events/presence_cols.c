@@ -7,7 +7,7 @@
 #include <string.h>
 
 _Static_assert((int)PRESENCE_PIECE == (int)PRESENCE_BATCH, "a piece is a batch");
-enum { THREADS = 2, EVENTS_A_THREAD = 50000, WORKER_ARENA = 64 << 20, SHARES = 8, GRANULES_MAX = 1 << 16,
+enum { THREADS = 2, EVENTS_A_THREAD = 50000, WORKER_ARENA = 64 << 20, SHARES = 8,
        WORDS = PRESENCE_PIECE_WORDS };
 
 /* One event of the tail or of somebody who has moved, come down to what it says. */
@@ -21,7 +21,7 @@ typedef struct Cols {
     size_t    matchers, column_of[PRESENCE_MATCHERS];      /* those that ask the same share a column */
     const Matcher *asked[PRESENCE_MATCHERS];
     size_t    stretches, bits;
-    int64_t  *ends;
+    const int64_t *ends;
     PresenceClock clock;         /* of the grid */
     PresencePart *parts;
     PresenceMoved **moved;       /* of each part; NULL: nobody */
@@ -39,29 +39,6 @@ typedef struct Cols {
 
 /* ---- time ---- */
 
-static unsigned granule(const Grid *g, int64_t span)
-{
-    int64_t least = INT64_MAX;
-    unsigned shift = 0;
-    for (size_t i = 0; i < g->n; i++)
-        if (g->starts[i + 1] - g->starts[i] < least) least = g->starts[i + 1] - g->starts[i];
-    while (INT64_C(2) << shift <= least && shift < 61) shift++;
-    while (span >> shift >= GRANULES_MAX) shift++;
-    return shift;
-}
-static Status clock_of(Cx *cx, const Cols *q, int64_t first, int64_t last, PresenceClock *ret)
-{
-    unsigned shift = granule(q->plan->grid, last - first);
-    size_t n = (size_t)((last - first) >> shift) + 1, e = 0;
-    int32_t *at = ARENA_MANY(cx->arena, int32_t, n);
-    if (!at) return fail(cx, ST_NO_MEM, "presence: a table of times");
-    for (size_t i = 0; i < n; i++) {
-        while (first + ((int64_t)i << shift) >= q->ends[e]) e++;
-        at[i] = (int32_t)e;
-    }
-    *ret = (PresenceClock){ .ends = q->ends, .base = first, .shift = shift, .at = at };
-    return ST_OK;
-}
 static size_t stretch_of(const Cols *q, int64_t t)
 {
     const Grid *g = q->plan->grid;
@@ -78,26 +55,6 @@ static bool bit_of(const Cols *q, size_t stretch, size_t *ret)
 
 /* ---- segments ---- */
 
-static void times_of(const Segment *s, int64_t *ret_first, int64_t *ret_last)
-{
-    *ret_first = INT64_MAX;
-    *ret_last = INT64_MIN;
-    for (uint32_t i = 0; i < s->n_blocks; i++) {
-        if (s->blocks[i].min < *ret_first) *ret_first = s->blocks[i].min;
-        if (s->blocks[i].max > *ret_last) *ret_last = s->blocks[i].max;
-    }
-}
-static uint32_t name_in(const Segment *s, const Matcher *m)
-{
-    if (m->any) return (uint32_t)PRESENCE_ANY_NAME;
-    for (uint32_t i = 0; i < s->n_names; i++) if (str_eq(s->names[i], m->name)) return i;
-    return (uint32_t)PRESENCE_NO_NAME;
-}
-static uint64_t mask_bits(uint32_t name)
-{
-    if (name == (uint32_t)PRESENCE_ANY_NAME) return UINT64_MAX;
-    return UINT64_C(1) << (name < SEGMENT_MASK_OTHER ? name : SEGMENT_MASK_OTHER);
-}
 static Status find_columns(Cx *cx, Cols *q, PresencePart *part, size_t m, int64_t first, int64_t last)
 {
     part->cols[m] = ARENA_MANY(cx->arena, PresenceCol *, part->n);
@@ -120,27 +77,13 @@ static Status find_columns(Cx *cx, Cols *q, PresencePart *part, size_t m, int64_
 }
 static Status open_part(Cx *cx, Cols *q, Segment *s)
 {
-    int64_t first, last;
-    uint8_t flags = 0;
     PresencePart *part = &q->parts[q->n_parts];
-    *part = (PresencePart){ .seg = s, .matchers = q->matchers };
-    times_of(s, &first, &last);
-    TRY(clock_of(cx, q, first, last, &part->clock));
-    size_t from = presence_clock_at(&part->clock, first), to = presence_clock_at(&part->clock, last) + 1, bit;
-    if (from == 0 && !q->plan->before) from = 1;
-    if (to == q->stretches) to--;
-    if (from >= to || !bit_of(q, from, &bit)) return ST_OK;
-    part->first = from;
-    part->n = to - from;
-    for (uint32_t i = 0; i < s->n_blocks; i++) flags |= s->blocks[i].flags;
-    part->hide = flags & q->plan->sel->hide;
+    Status st = presence_part(cx, s, q->plan, q->ends, q->asked, q->matchers, part);
+    if (st == ST_NOT_FOUND) return ST_OK;
+    TRY(st);
     q->n_parts++;
-    for (size_t m = 0; m < q->matchers; m++) {
-        part->name[m] = name_in(s, q->asked[m]);
-        if (part->name[m] == (uint32_t)PRESENCE_NO_NAME) continue;
-        part->bits[m] = mask_bits(part->name[m]);
-        TRY(find_columns(cx, q, part, m, first, last));
-    }
+    for (size_t m = 0; m < q->matchers; m++)
+        if (part->name[m] != (uint32_t)PRESENCE_NO_NAME) TRY(find_columns(cx, q, part, m, part->begin, part->last));
     if (s->moves == q->snap->people->moves) return ST_OK;
     return presence_moved_of(cx, q->keep, s, q->snap->people, &q->moved[q->n_parts - 1]);
 }
@@ -592,11 +535,8 @@ static Status open_cols(Cx *cx, Cols *q)
     q->stretches = g->n + 2;
     q->bits = g->n + q->plan->before;
     q->pieces = presence_pieces(q->snap->actors);
-    q->ends = ARENA_MANY(cx->arena, int64_t, q->stretches);
-    if (!q->ends) return fail(cx, ST_NO_MEM, "presence: a grid");
-    memcpy(q->ends, g->starts, (g->n + 1) * sizeof *q->ends);
-    q->ends[g->n + 1] = INT64_MAX;
-    TRY(clock_of(cx, q, g->starts[0], g->starts[g->n] - 1, &q->clock));
+    TRY(presence_ends(cx, g, &q->ends));
+    TRY(presence_clock(cx, g, q->ends, g->starts[0], g->starts[g->n] - 1, &q->clock));
     TRY(open_parts(cx, q));
     for (size_t i = 0; i < q->n_parts; i++) q->events += q->parts[i].seg->info.events;
     if (q->plan->run) q->plan->run->of += q->events + (int64_t)(q->snap->rows[0] + q->snap->rows[1]);

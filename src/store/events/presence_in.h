@@ -30,6 +30,7 @@ void   presence_rows_done(PresenceRows *);
 Status presence_rows_person(PresenceRows *) MUST_USE;     /* the next person begins; a full batch goes */
 /* The person's row of this group, made when new. key: NULL without groups. */
 Status presence_rows_of(PresenceRows *, uint32_t root, const GroupKey *, size_t *ret) MUST_USE;
+Status presence_rows_at(PresenceRows *, uint32_t root, uint32_t gid, size_t *ret) MUST_USE;   /* gid: of .groups */
 Status presence_rows_flush(PresenceRows *) MUST_USE;      /* what is there, however little */
 static inline void presence_rows_set(PresenceRows *r, size_t row, uint32_t mask, size_t bit)
 {

@@ -1,6 +1,7 @@
 #include "store/events/presence_moved.h"
 #include "base/arena.h"
 #include "base/limits.h"
+#include "store/events/state_in.h"
 
 void presence_moved_done(PresenceMoved *m)
 {
@@ -106,4 +107,12 @@ Status presence_moved_of(Cx *cx, PresenceKeep *keep, Segment *s, const PeopleVie
     if (keep) presence_keep_add_moved(keep, m);
     *ret = m;
     return ST_OK;
+}
+Status presence_nobody_moved(Cx *cx, const Snapshot *snap, Segment *s)
+{
+    PresenceMoved *m = NULL;
+    TRY(presence_moved_of(cx, snap->state->presence, s, snap->people, &m));
+    bool nobody = m->n_people == 0;
+    presence_moved_done(m);
+    return nobody ? ST_OK : ST_NOT_FOUND;
 }

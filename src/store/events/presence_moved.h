@@ -3,8 +3,8 @@
  * Found once for each state of the people map, and kept with the columns: asking again costs nothing. */
 #ifndef LIUKE_PRESENCE_MOVED_H
 #define LIUKE_PRESENCE_MOVED_H
-#include "store/events/joins.h"
 #include "store/events/presence_keep.h"
+#include "store/events/snapshot.h"
 
 typedef struct PresenceMovedRow {
     int64_t  time;
@@ -22,5 +22,7 @@ typedef struct PresenceMoved {
 } PresenceMoved;
 /* A reference. NOT_FOUND: so many that looking at all events is better. */
 Status presence_moved_of(Cx *, PresenceKeep *, Segment *, const PeopleView *, PresenceMoved **ret) MUST_USE;
+/* NOT_FOUND: somebody has. */
+Status presence_nobody_moved(Cx *, const Snapshot *, Segment *) MUST_USE;
 void   presence_moved_done(PresenceMoved *);              /* NULL is fine */
 #endif

@@ -57,11 +57,11 @@ static Status more_rows(PresenceRows *r)
     r->cap = cap;
     return ST_OK;
 }
-static Status group_of(PresenceRows *r, const GroupKey *key, uint32_t *ret)
+static Status room_of(PresenceRows *r, uint32_t gid)
 {
-    TRY(groups_add(&r->groups, key, ret));
-    if (*ret < r->n_row_of) return ST_OK;
     size_t n = r->n_row_of ? r->n_row_of * 2 : FIRST_ROWS;
+    if (gid < r->n_row_of) return ST_OK;
+    while (n <= gid) n *= 2;
     TRY(count_bytes(r, (ptrdiff_t)((n - r->n_row_of) * (sizeof *r->row_of + sizeof(GroupKey) + 2 * sizeof(uint32_t)))));
     if (!grow(&r->row_of, n, sizeof *r->row_of)) return ST_NO_MEM;
     memset(r->row_of + r->n_row_of, 0, (n - r->n_row_of) * sizeof *r->row_of);
@@ -79,12 +79,16 @@ static Status new_row(PresenceRows *r, uint32_t root, uint32_t gid, size_t *ret)
 Status presence_rows_of(PresenceRows *r, uint32_t root, const GroupKey *key, size_t *ret)
 {
     uint32_t gid = 0;
-    if (!key) {
-        if (r->n == r->first) return new_row(r, root, 0, ret);
-        *ret = r->first;
+    if (key) TRY(groups_add(&r->groups, key, &gid));
+    return presence_rows_at(r, root, gid, ret);
+}
+Status presence_rows_at(PresenceRows *r, uint32_t root, uint32_t gid, size_t *ret)
+{
+    if (r->n > r->first && r->gid[r->n - 1] == gid) {      /* mostly the one before */
+        *ret = r->n - 1;
         return ST_OK;
     }
-    TRY(group_of(r, key, &gid));
+    TRY(room_of(r, gid));
     size_t row = r->row_of[gid];
     if (row > r->first && row <= r->n && r->gid[row - 1] == gid) {
         *ret = row - 1;

@@ -97,6 +97,13 @@ Status selector_blocks_prop(Cx *cx, SelectorBlocks *s, int32_t prop, const Block
     *ret = s->state[prop] == PROP_VALUES ? &s->props[prop] : NULL;
     return ST_OK;
 }
+Status selector_blocks_look(Cx *cx, SelectorBlocks *s, size_t prop, const BlockProp **ret, bool *ret_pieces)
+{
+    TRY(read_prop(cx, s, prop));
+    *ret = s->state[prop] == PROP_NONE ? NULL : &s->props[prop];
+    *ret_pieces = s->state[prop] == PROP_PIECES;
+    return ST_OK;
+}
 Prop selector_blocks_value(const SelectorBlocks *s, const BlockProp *p, uint32_t i)
 {
     if (!p->code) return segment_value(p, i, s->items);

@@ -68,5 +68,7 @@ Status selector_blocks_where(Cx *, SelectorBlocks *, const SelectorBits *, size_
     size_t n, uint32_t *mask) MUST_USE;
 /* A property of the block, until the next; NULL: no event has it. Its values are in .code when that is not NULL. */
 Status selector_blocks_prop(Cx *, SelectorBlocks *, int32_t prop, const BlockProp **ret) MUST_USE;
+/* The same, in pieces where it is stored so and nobody asked for its values beforehand; *ret_pieces says which. */
+Status selector_blocks_look(Cx *, SelectorBlocks *, size_t prop, const BlockProp **ret, bool *ret_pieces) MUST_USE;
 Prop   selector_blocks_value(const SelectorBlocks *, const BlockProp *, uint32_t i);    /* of event i */
 #endif
