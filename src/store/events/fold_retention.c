@@ -217,6 +217,13 @@ static void into_sums(const FoldRetentionSpec *s, FoldRetentionTable *t, const F
     FoldRetentionSum column[RETENTION_PERIODS_MAX + 1];
     for (size_t i = next(strip->start, 0, q->n); i < q->n; i = next(strip->start, i + 1, q->n)) {
         size_t from = i + 1, n = s->triangle ? s->columns - i : s->columns;
+        FoldRetentionSum *to = t->sums + i * s->columns;
+        if (s->triangle && q->measure == RETENTION_ON) {
+            fold_retention_sum_add(&to[0], &of_start[i]);
+            for (size_t p = next(strip->back, from, s->grid.n); p < s->grid.n; p = next(strip->back, p + 1, s->grid.n))
+                fold_retention_sum_add(&to[p - i], &of_back[p]);
+            continue;
+        }
         memset(column, 0, n * sizeof *column);
         for (size_t k = 1; k < n; k++) {
             size_t end = column_end(s, k, from);
@@ -227,7 +234,7 @@ static void into_sums(const FoldRetentionSpec *s, FoldRetentionTable *t, const F
         if (q->measure == RETENTION_ON_OR_AFTER)
             for (size_t k = n - 1; k > 1; k--) fold_retention_sum_add(&column[k - 1], &column[k]);
         column[0] = of_start[i];
-        for (size_t k = 0; k < n; k++) fold_retention_sum_add(&t->sums[i * s->columns + k], &column[k]);
+        for (size_t k = 0; k < n; k++) fold_retention_sum_add(&to[k], &column[k]);
     }
 }
 /* Of the values that have no table of their own a person counts once: a start's returns under any one of them. */

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SLOTS_KEPT = 1024 };      /* emptied for each person */
+
 /* One thread's walk over people whose question asks more than presence. */
 typedef struct Walk {
     Fold      fold;
@@ -27,15 +29,21 @@ static Status order_room(Walk *w, size_t n)
     w->cap = 2 * n;
     return ST_OK;
 }
+static bool same_group(const FoldCol *cols, size_t n, size_t a, size_t b)
+{
+    for (size_t k = 0; k < n; k++)
+        if (cols[k].value[a] != cols[k].value[b] || cols[k].kind[a] != cols[k].kind[b]) return false;
+    return true;
+}
 /* The span's events group by group, each in time order. */
 static Status order(Walk *w, const Span *s)
 {
     size_t n_keys = w->c.spec->q->scope.n_breakdown;
     bool sorted = true;
+    uint32_t group = 0;
     TRY(order_room(w, s->n));
     for (size_t i = 0; i < s->n; i++) {
-        uint32_t group = 0;
-        if (n_keys) {
+        if (n_keys && !(i && same_group(s->cols, n_keys, i - 1, i))) {
             GroupKey key = groups_key_at(s->cols, n_keys, i);
             TRY(groups_add(&w->groups, &key, &group));
         }
@@ -65,6 +73,9 @@ static Status take_unit(Walk *w, const Span *s, const uint64_t *order, size_t n)
 }
 static Status take_span(Walk *w, const Span *s)
 {
+    size_t n_keys = w->groups.n_keys;
+    if (w->groups.n_slots > SLOTS_KEPT) groups_done(&w->groups);
+    w->groups.n_keys = n_keys;
     w->groups.n = 0;
     if (w->groups.n_slots) memset(w->groups.slots, 0, w->groups.n_slots * sizeof *w->groups.slots);
     TRY(order(w, s));

@@ -9,17 +9,26 @@ typedef struct Walk {
     PresenceFold *to;
     PresenceRows rows;
 } Walk;
+static bool same_group(const FoldCol *cols, size_t n, size_t a, size_t b)
+{
+    for (size_t k = 0; k < n; k++)
+        if (cols[k].value[a] != cols[k].value[b] || cols[k].kind[a] != cols[k].kind[b]) return false;
+    return true;
+}
 static Status walk_person(Walk *w, const Span *s)
 {
     const Grid *g = w->plan->grid;
-    size_t p = 0, row;
+    size_t p = 0, row = 0, last = SIZE_MAX;                /* last: an event of that row */
     TRY(presence_rows_person(&w->rows));
     for (size_t i = 0; i < s->n; i++) {
         bool before = s->time[i] < g->starts[0];
         if (before && !w->plan->before) continue;
         if (!before && (p = fold_period(g, p, s->time[i])) == g->n) break;
-        GroupKey key = groups_key_at(s->cols, w->plan->n_groups, i);
-        TRY(presence_rows_of(&w->rows, s->root, w->plan->n_groups ? &key : NULL, &row));
+        if (last == SIZE_MAX || !same_group(s->cols, w->plan->n_groups, last, i)) {
+            GroupKey key = groups_key_at(s->cols, w->plan->n_groups, i);
+            TRY(presence_rows_of(&w->rows, s->root, w->plan->n_groups ? &key : NULL, &row));
+        }
+        last = i;
         presence_rows_set(&w->rows, row, s->mask[i], before ? 0 : p + w->plan->before);
     }
     return ST_OK;
