@@ -2,6 +2,7 @@
  * 25 hours,
  * late joins, periods that go on, means; and identities that hold for any events. */
 #include "base/limits.h"
+#include "store/events/query_features.h"
 #include "store/events/query_lifecycle.h"
 #include "store/events/query_retention.h"
 #include "store/events/query_stickiness.h"
@@ -352,7 +353,7 @@ TEST(a_question_that_runs_out_of_memory_says_so_and_leaks_nothing)
     World w = { .x = 77, .actors = 12, .days = 20 };
     rig_open(cx, &w.rig, test_dir());
     world_step(cx, &w, 25);
-    for (int kind = 0; kind < 6; kind++) {
+    for (int kind = 0; kind < 7; kind++) {
         bool through = false;
         for (long nth = 0; !through; nth++) {
             Cx own = test_cx();
@@ -370,10 +371,14 @@ TEST(a_question_that_runs_out_of_memory_says_so_and_leaks_nothing)
             ok(scan_texts_new(&own, &q.scope.texts));
             LifecycleQuery asks = { .scope = q.scope, .first = q.first, .n = 5, .event = { .any = true } };
             StickinessQuery sticky = { .scope = q.scope, .first = q.first, .n = 5, .event = { .any = true } };
+            FeaturesQuery features = { .scope = q.scope, .first = q.first, .n = 5, .active = { .any = true },
+                .event = { .any = true }, .feature = { .kind = SLOT_PROP, .name = S("path") } };
+            FeaturesAnswer matrix;
             fault_arm(FAULT_ALLOC, nth);
             Status st = kind == 4 ? query_lifecycle_run(&own, &snap, &asks, &life) :
-                kind == 5 ? query_stickiness_run(&own, &snap, &sticky, &stick) : query_retention_run(&own, &snap, &q,
-                    &a);
+                kind == 5 ? query_stickiness_run(&own, &snap, &sticky, &stick) :
+                kind == 6 ? query_features_run(&own, &snap, &features, &matrix) :
+                query_retention_run(&own, &snap, &q, &a);
             through = !fault_fired(FAULT_ALLOC);
             fault_arm(FAULT_ALLOC, -1);
             assert_int_equal(st, through ? ST_OK : ST_NO_MEM);
