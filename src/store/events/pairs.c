@@ -9,22 +9,25 @@
 /* So many rows go into counters of a byte before these are emptied into the cells. */
 enum { BYTE_ROWS = 255 };
 
+/* A row's pairs with bit i of its a. */
+static void row_plain(uint32_t *cells, size_t words, size_t i, const uint64_t *b)
+{
+    uint32_t *row = cells + i * words * 64;
+    uint64_t after = b[i / 64] & (UINT64_MAX - 1) << (i % 64);
+    row[i]++;
+    for (size_t v = i / 64;;) {
+        for (; after; after &= after - 1) row[v * 64 + (unsigned)__builtin_ctzll(after)]++;
+        if (++v == words) return;
+        after = b[v];
+    }
+}
 static void add_plain(uint32_t *cells, size_t bits, size_t rows, const uint64_t *a, const uint64_t *b)
 {
     size_t words = pairs_words(bits);
     for (size_t r = 0; r < rows; r++, a += words, b += words)
         for (size_t w = 0; w < words; w++)
-            for (uint64_t rest = a[w]; rest; rest &= rest - 1) {
-                unsigned low = (unsigned)__builtin_ctzll(rest);
-                uint32_t *row = cells + (w * 64 + low) * words * 64;
-                uint64_t after = b[w] & (UINT64_MAX - 1) << low;
-                row[w * 64 + low]++;
-                for (size_t v = w;;) {
-                    for (; after; after &= after - 1) row[v * 64 + (unsigned)__builtin_ctzll(after)]++;
-                    if (++v == words) break;
-                    after = b[v];
-                }
-            }
+            for (uint64_t rest = a[w]; rest; rest &= rest - 1)
+                row_plain(cells, words, w * 64 + (unsigned)__builtin_ctzll(rest), b);
 }
 
 #if defined(__x86_64__)

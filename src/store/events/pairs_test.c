@@ -28,30 +28,32 @@ static void count(uint32_t *cells, size_t bits, size_t rows, const uint64_t *a, 
                 cells[i * words * 64 + j] += (a[r * words + i / 64] >> (i % 64) & 1) &&
                     (i == j || (b[r * words + j / 64] >> (j % 64) & 1));
 }
+static void same_every_way(size_t bits, size_t rows, const uint64_t *a, const uint64_t *b)
+{
+    static uint32_t before[PAIRS_BITS * PAIRS_BITS], want[PAIRS_BITS * PAIRS_BITS], got[PAIRS_BITS * PAIRS_BITS];
+    size_t words = pairs_words(bits);
+    for (size_t i = 0; i < bits * words * 64; i++) before[i] = (uint32_t)rnd();
+    memcpy(want, before, sizeof want);
+    count(want, bits, rows, a, b);
+    for (size_t way = 0; way < COUNT(KINDS); way++) {
+        if (!pairs_use(KINDS[way])) continue;
+        memcpy(got, before, sizeof got);
+        pairs_add(got, bits, rows, a, b);
+        for (size_t i = 0; i < bits; i++)
+            for (size_t j = i; j < bits; j++)
+                assert_int_equal(got[i * words * 64 + j], want[i * words * 64 + j]);
+    }
+}
 TEST(every_way_of_counting_pairs_gives_the_same_numbers)
 {
     static const size_t bits_of[] = { 1, 7, 8, 63, 64, 65, 90, 128, 129, 180, 192 };
     static const size_t rows_of[] = { 0, 1, 31, 64, 255, 256, 511, 512, 513, 1024, ROWS };
     static uint64_t a[ROWS * PAIRS_WORDS], b[ROWS * PAIRS_WORDS];
-    static uint32_t want[PAIRS_BITS * PAIRS_BITS], got[PAIRS_BITS * PAIRS_BITS];
     for (size_t k = 0; k < COUNT(bits_of); k++)
         for (size_t m = 0; m < COUNT(rows_of); m++) {
-            size_t bits = bits_of[k], words = pairs_words(bits);
-            fill(a, bits, rows_of[m], k + m == 8 ? 16 : rnd() >> 60);
-            fill(b, bits, rows_of[m], k + m == 8 ? 16 : rnd() >> 60);
-            for (size_t i = 0; i < bits * words * 64; i++) want[i] = (uint32_t)rnd();
-            memcpy(got, want, sizeof got);
-            count(want, bits, rows_of[m], a, b);
-            static uint32_t before[PAIRS_BITS * PAIRS_BITS];
-            memcpy(before, got, sizeof before);
-            for (size_t way = 0; way < COUNT(KINDS); way++) {
-                if (!pairs_use(KINDS[way])) continue;
-                memcpy(got, before, sizeof got);
-                pairs_add(got, bits, rows_of[m], a, b);
-                for (size_t i = 0; i < bits; i++)
-                    for (size_t j = i; j < bits; j++)
-                        assert_int_equal(got[i * words * 64 + j], want[i * words * 64 + j]);
-            }
+            fill(a, bits_of[k], rows_of[m], k + m == 8 ? 16 : rnd() >> 60);
+            fill(b, bits_of[k], rows_of[m], k + m == 8 ? 16 : rnd() >> 60);
+            same_every_way(bits_of[k], rows_of[m], a, b);
         }
     assert_true(pairs_use(PAIRS_BEST));
     (void)cx;

@@ -350,3 +350,15 @@ TEST(retention_agrees_with_sql_on_random_events)
         world_done(&w);
     }
 }
+/* So many events that two threads share them: their tables are put together. */
+TEST(retention_of_two_threads_agrees_with_sql)
+{
+    World w = { .x = 4711, .actors = 3000, .days = 50 };
+    rig_open(cx, &w.rig, test_dir());
+    for (int step = 0; step < 8 || w.n < 60000; step++) world_step(cx, &w, 1200);
+    for (int i = 0; i < 12; i++) {
+        ask_once(cx, &w);
+        arena_reset(cx->arena);
+    }
+    world_done(&w);
+}
