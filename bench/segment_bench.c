@@ -14,7 +14,8 @@
 
 enum { NAMES = 50, PAGES = 1000, ROUNDS = 5, EVENTS_A_PERSON = 27 };
 static const int64_t START = INT64_C(1704067200000);
-typedef struct Made { uint32_t person, actor; int64_t time, received; uint16_t name, page; uint8_t country, device; int price; } Made;
+typedef struct Made { uint32_t person, actor; int64_t time, received; uint16_t name, page; uint8_t country,
+    device; int price; } Made;
 static Made *made;
 static size_t n_made;
 static char names[NAMES][24], pages[PAGES][40], countries[8][16], devices[4][16];
@@ -55,7 +56,8 @@ static void make_person(uint32_t key)
         int64_t t = START + day * INT64_C(86400000) + rnd(86400000);
         for (uint32_t i = 0; i < n; i++, t += (int64_t)(-log(1 - unit()) * 30000)) {
             uint16_t name = (uint16_t)zipf(NAMES);
-            made[n_made++] = (Made){ .person = person, .actor = day < signup && signup < 30 ? person + 100000 : person, .time = t,
+            made[n_made++] = (Made){ .person = person, .actor = day < signup && signup < 30 ? person + 100000 : person,
+                .time = t,
                 .received = t + 100 + rnd(500) + (rnd(50) ? 0 : rnd(86400000)), .name = name,
                 .page = (uint16_t)zipf(PAGES), .country = country, .device = device,
                 .price = name == 7 || name == 20 ? (int)(exp(unit() * 10)) : -1 };
@@ -95,8 +97,10 @@ static void number_all(Cx *cx, SegmentWriter *w, Numbers *n)
     for (int i = 0; i < 4; i++) must(cx, segment_number_prop(cx, w, str_z(props[i]), &n->prop[i]), "prop");
     for (int i = 0; i < 8; i++)
         must(cx, segment_number_text(cx, w, n->prop[0], str_z(countries[i]), &n->country[i]), "text");
-    for (int i = 0; i < 4; i++) must(cx, segment_number_text(cx, w, n->prop[1], str_z(devices[i]), &n->device[i]), "text");
-    for (int i = 0; i < PAGES; i++) must(cx, segment_number_text(cx, w, n->prop[2], str_z(pages[i]), &n->page[i]), "text");
+    for (int i = 0; i < 4; i++)
+        must(cx, segment_number_text(cx, w, n->prop[1], str_z(devices[i]), &n->device[i]), "text");
+    for (int i = 0; i < PAGES; i++)
+        must(cx, segment_number_text(cx, w, n->prop[2], str_z(pages[i]), &n->page[i]), "text");
 }
 static void add_row(Cx *cx, SegmentWriter *w, const Numbers *n, const Made *m)
 {
@@ -118,9 +122,10 @@ static double write_all(Cx *cx, const char *dir, bool rows, ManifestSegment *ret
     double t = cpu();
     must(cx, segment_begin(cx, fs_posix(), dir, &plan, &w), "begin");
     if (rows) number_all(cx, w, &numbers);
-    for (size_t i = 0; i < n_made; i++)
+    for (size_t i = 0; i < n_made; i++) {
         if (rows) add_row(cx, w, &numbers, &made[i]);
         else add_event(cx, w, &made[i]);
+    }
     must(cx, segment_end(cx, w, ret), "end");
     segment_drop(cx, w);
     arena_reset(cx->arena);
@@ -144,7 +149,8 @@ static double merge_once(Cx *cx, const char *dir, uint32_t moved, double *ret_by
         must(cx, segment_begin(cx, fs_posix(), dir, &plan, &w), "begin");
         number_all(cx, w, &numbers);
         for (size_t i = 0; i < n_made; i++)
-            if ((made[i].time - START) / (8 * INT64_C(86400000)) == k || (k == PARTS - 1 && made[i].time - START > 32 * INT64_C(86400000)))
+            if ((made[i].time - START) / (8 * INT64_C(86400000)) == k ||
+                (k == PARTS - 1 && made[i].time - START > 32 * INT64_C(86400000)))
                 add_row(cx, w, &numbers, &made[i]);
         must(cx, segment_end(cx, w, &info), "end");
         segment_drop(cx, w);
@@ -225,7 +231,8 @@ static void print_columns(const Segment *s)
     for (uint32_t id = 0; id < COUNT(bytes); id++) {
         if (bytes[id] == 0) continue;
         if (id < BLOCK_PROPS) printf(", %s %.3f", fixed[id], (double)bytes[id] / n);
-        else printf(", %.*s %.3f", (int)s->props[id - BLOCK_PROPS].n, s->props[id - BLOCK_PROPS].p, (double)bytes[id] / n);
+        else printf(", %.*s %.3f", (int)s->props[id - BLOCK_PROPS].n, s->props[id - BLOCK_PROPS].p,
+            (double)bytes[id] / n);
     }
     printf("\n");
 }
@@ -233,7 +240,8 @@ int main(int argc, char **argv)
 {
     Cx cx = { .arena = arena_new(64 << 20) };
     const char *dir = argc > 2 ? argv[2] : "/tmp";
-    Reading r[] = { { "runs without masks", 0 }, { "runs, one name's masks", 0 }, { "runs, all masks", 0 }, { "times", 0 },
+    Reading r[] = { { "runs without masks", 0 }, { "runs, one name's masks", 0 }, { "runs, all masks", 0 },
+        { "times", 0 },
         { "names, 32 bits", 0 }, { "names, 8 bits", 0 }, { "page as codes", 0 }, { "country as pieces", 0 },
         { "country as values", 0 }, { "price as values", 0 } };
     double events = 0, rows = 0;
@@ -256,7 +264,8 @@ int main(int argc, char **argv)
         t = merge_once(&cx, dir, 10, &bytes);
         moved = i && moved < t ? moved : t;
     }
-    printf("%-26s %7.2f\n%-26s %7.2f   %.3f bytes\n", "merge of 4", merged / n, "the same, 1 % moved", moved / n, bytes);
+    printf("%-26s %7.2f\n%-26s %7.2f   %.3f bytes\n", "merge of 4", merged / n, "the same, 1 % moved", moved / n,
+        bytes);
     printf("%-26s %7.2f ns an event\n%-26s %7.2f\n", "write, by names", events / n, "write, by numbers", rows / n);
     for (size_t k = 0; k < COUNT(r); k++) printf("%-26s %7.3f\n", r[k].what, r[k].best / n);
     s->obsolete = true;

@@ -1,4 +1,5 @@
 #include "store/events/bulk_in.h"
+#include "store/events/segment_writer.h"
 #include "base/arena.h"
 #include <string.h>
 

@@ -280,7 +280,8 @@ static bool packed_open(Str *bytes, size_t n, Packed *ret)
 static bool common_open(Str *bytes, size_t n, uint32_t others, Column *ret)
 {
     Str of, before;
-    if (others > n || !column_skip(bytes, sizeof ret->common.of, &of) || !column_skip(bytes, n / GROUP * 2 + 2, &before) ||
+    if (others > n || !column_skip(bytes, sizeof ret->common.of, &of) || !column_skip(bytes, n / GROUP * 2 + 2,
+        &before) ||
         !packed_open(bytes, n, &ret->value) || !packed_open(bytes, others, &ret->more)) return false;
     memcpy(ret->common.of, of.p, sizeof ret->common.of);
     ret->common.other = (uint8_t)((1U << (ret->value.w & 7)) - 1);

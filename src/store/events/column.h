@@ -1,7 +1,9 @@
 /* column: arrays of numbers and of texts as bytes, and back. Drawn in docs/storage.md.
  *
- * Numbers are kept as the cheapest of some forms: one value; bits above a base, packed in groups of 256 (column_pack.h);
- * runs; packed with the few that need many bits apart; or bytes with few bits for the most frequent of them. Texts are lengths and bytes, squeezed by zstd where that
+ * Numbers are kept as the cheapest of some forms: one value; bits above a base, packed in groups of 256
+ * (column_pack.h);
+ * runs; packed with the few that need many bits apart; or bytes with few bits for the most frequent of them. Texts
+ * are lengths and bytes, squeezed by zstd where that
  * saves something. Reading takes from the front of *bytes and checks every length: false means damaged. */
 #ifndef LIUKE_COLUMN_H
 #define LIUKE_COLUMN_H
@@ -15,12 +17,13 @@ bool column_get(Str *bytes, size_t n, uint64_t *ret) MUST_USE;
 bool column_get32(Str *bytes, size_t n, uint32_t *ret) MUST_USE;     /* false also for a value past 32 bits */
 
 /* A column opened: the lengths of its parts are checked, values are not. Slices of the bytes. */
-typedef enum ColumnForm { COLUMN_ONE, COLUMN_PACKED, COLUMN_RUNS, COLUMN_APART, COLUMN_COMMON } ColumnForm;     /* stored */
+/* stored */
+typedef enum ColumnForm { COLUMN_ONE, COLUMN_PACKED, COLUMN_RUNS, COLUMN_APART, COLUMN_COMMON } ColumnForm;
 typedef struct Packed { const char *at; size_t bytes, n; uint64_t base; unsigned w; } Packed;
 typedef struct Column {
     ColumnForm form;
     size_t     n;
-    Packed     value;            /* ONE: its base is the value. RUNS: of each run. APART: all, low bits. COMMON: codes */
+    Packed     value;   /* ONE: its base is the value. RUNS: of each run. APART: all, low bits. COMMON: codes */
     Packed     more;             /* RUNS: lengths. APART: what is missing above the low bits. COMMON: the others */
     Packed     place;            /* APART: of each of these */
     ColumnCommon common;

@@ -124,7 +124,7 @@ INLINE void pack_any(const uint32_t *v, uint32_t base, unsigned w, char *to)
 {
     switch (w) {
 #define W(n) case n: pack_width(v, base, n, to); return;
-    WIDTHS(W)
+        WIDTHS(W)
 #undef W
     default: return;
     }
@@ -133,7 +133,7 @@ INLINE void unpack_any(const char *from, unsigned w, uint32_t base, uint32_t *re
 {
     switch (w) {
 #define W(n) case n: unpack_width(from, n, base, ret); return;
-    WIDTHS(W)
+        WIDTHS(W)
 #undef W
     default: for (unsigned i = 0; i < COLUMN_GROUP; i++) ret[i] = base;
     }
@@ -175,7 +175,7 @@ AVX2 static void unpack8_avx2(const char *from, unsigned w, uint8_t base, uint8_
 {
     switch (w) {
 #define W(n) case n: unpack8_width(from, n, base, ret); return;
-    WIDTHS_8(W)
+        WIDTHS_8(W)
 #undef W
     default: memset(ret, base, COLUMN_GROUP);
     }
@@ -207,7 +207,7 @@ AVX512 static void sum_heads(const ColumnSum *s, const uint16_t *heads, uint32_t
 {
     const __m512i below = _mm512_setr_epi32(1, 3, 7, 15, 31, 63, 127, 255, 511, 1023, 2047, 4095, 8191, 16383, 32767,
         65535), last = _mm512_set1_epi32(WIDE - 1), base = _mm512_set1_epi64(s->base), one = _mm512_set1_epi32(1);
-    __m512i sum = _mm512_setzero_si512(), before = sum;     /* the sum so far, the offset of the run so far: all lanes */
+    __m512i sum = _mm512_setzero_si512(), before = sum;   /* the sum so far, the offset of the run so far: all lanes */
     const uint32_t *delta = s->delta, *start = s->start;
     for (uint32_t at = 0; at < n; at += WIDE) {
         unsigned m = heads[at / WIDE], count = (unsigned)__builtin_popcount(m);

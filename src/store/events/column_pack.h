@@ -7,7 +7,8 @@
 #include "base/base.h"
 
 enum { COLUMN_GROUP = 256 };
-typedef enum ColumnPackKind { COLUMN_PACK_BEST, COLUMN_PACK_PLAIN, COLUMN_PACK_AVX2, COLUMN_PACK_AVX512 } ColumnPackKind;
+typedef enum ColumnPackKind { COLUMN_PACK_BEST, COLUMN_PACK_PLAIN, COLUMN_PACK_AVX2,
+    COLUMN_PACK_AVX512 } ColumnPackKind;
 
 /* v less base, the low w bits of it (0 to 32). */
 void column_pack(const uint32_t *v, uint32_t base, unsigned w, char *to);
@@ -15,7 +16,8 @@ void column_pack(const uint32_t *v, uint32_t base, unsigned w, char *to);
 void column_unpack(const char *from, unsigned w, uint32_t base, uint32_t *ret);
 void column_unpack8(const char *from, unsigned w, uint8_t base, uint8_t *ret);     /* w at most 8 */
 
-/* 256 numbers: of[code], or where a code is `other` the next of others, COLUMN_OTHERS_PAST bytes of which may be read past
+/* 256 numbers: of[code], or where a code is `other` the next of others, COLUMN_OTHERS_PAST bytes of which may be
+ * read past
  * what is taken. How many are taken. */
 enum { COLUMN_OTHERS_PAST = 64 };
 typedef struct ColumnCommon { uint8_t of[16], other; } ColumnCommon;
@@ -30,9 +32,11 @@ ColumnExtent column_extent32(const uint32_t *v, size_t n);
  * later. delta: of the first run's second event on, COLUMN_SUM_PAST numbers may be read past its end. time: n numbers
  * from the first run's first event on, base added; sums wrap at 32 bits. */
 enum { COLUMN_SUM_PAST = 16 };
-typedef struct ColumnSum { const uint32_t *first, *start, *delta; uint32_t runs; int64_t base; int64_t *time; } ColumnSum;
+typedef struct ColumnSum { const uint32_t *first, *start,
+    *delta; uint32_t runs; int64_t base; int64_t *time; } ColumnSum;
 void column_sum(const ColumnSum *);
-/* Planes of single bits, n of each, 8 to a byte: plane k sets bit[k] of the numbers where it has ones, others are zero. */
+/* Planes of single bits, n of each, 8 to a byte: plane k sets bit[k] of the numbers where it has ones, others are
+ * zero. */
 void column_planes(const char *const *plane, const uint8_t *bit, unsigned planes, size_t n, uint64_t *ret);
 /* For tests: use this way, for the whole process. false: the machine does not have it. */
 bool column_pack_use(ColumnPackKind);

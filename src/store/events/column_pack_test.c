@@ -36,7 +36,7 @@ TEST(groups_of_every_width_are_packed_alike_in_every_way)
             assert_int_equal(bytes[w * 32], 0x5a);
             column_unpack(bytes, w, base, got);
             assert_memory_equal(got, v, sizeof v);
-            for (size_t i = 0; i < COLUMN_GROUP; i++) v[i] |= ~mask;           /* more than w bits: the low ones count */
+            for (size_t i = 0; i < COLUMN_GROUP; i++) v[i] |= ~mask;   /* more than w bits: the low ones count */
             column_pack(v, 0, w, bytes);
             column_unpack(bytes, w, 0, got);
             for (size_t i = 0; i < COLUMN_GROUP; i++) assert_int_equal(got[i], v[i] & mask);
@@ -100,31 +100,34 @@ TEST(differences_of_runs_are_summed_alike_in_every_way)
         sum_once(35000, 1, 2);
     }
 }
-TEST(planes_become_masks_alike_in_every_way)
+static void planes_once(unsigned n_planes, size_t n)
 {
-    enum { N = 300 };
-    static char plane[64][(N + 7) / 8];
+    enum { BYTES = 40 };
+    static char plane[64][BYTES];
     const char *planes[64];
     uint8_t bit[64];
-    uint64_t got[N + 1];
+    uint64_t got[8 * BYTES + 1];
+    for (unsigned p = 0; p < n_planes; p++) {
+        planes[p] = plane[p];
+        bit[p] = (uint8_t)(63 - p);
+        for (size_t i = 0; i < BYTES; i++) plane[p][i] = (char)next_random();
+    }
+    got[n] = 42;
+    column_planes(planes, bit, n_planes, n, got);
+    assert_int_equal(got[n], 42);
+    for (size_t i = 0; i < n; i++) {
+        for (unsigned p = 0; p < n_planes; p++)
+            assert_int_equal(got[i] >> (63 - p) & 1, (unsigned char)plane[p][i / 8] >> i % 8 & 1);
+        if (n_planes < 64) assert_int_equal(got[i] << n_planes, 0);
+    }
+}
+TEST(planes_become_masks_alike_in_every_way)
+{
     (void)cx;
     for (size_t k = 0; k < COUNT(ways); k++) {
         if (!column_pack_use(ways[k])) continue;
         for (unsigned n_planes = 0; n_planes <= 64; n_planes += 1 + n_planes / 5)
-            for (size_t n = 0; n <= N; n += 1 + n / 7) {
-                for (unsigned p = 0; p < n_planes; p++) {
-                    planes[p] = plane[p];
-                    bit[p] = (uint8_t)(63 - p);
-                    for (size_t i = 0; i < sizeof plane[p]; i++) plane[p][i] = (char)next_random();
-                }
-                got[n] = 42;
-                column_planes(planes, bit, n_planes, n, got);
-                assert_int_equal(got[n], 42);
-                for (size_t i = 0; i < n; i++)
-                    for (unsigned p = 0; p < n_planes; p++)
-                        assert_int_equal(got[i] >> (63 - p) & 1, (unsigned char)plane[p][i / 8] >> i % 8 & 1);
-                for (size_t i = 0; i < n && n_planes < 64; i++) assert_int_equal(got[i] << n_planes, 0);
-            }
+            for (size_t n = 0; n <= 300; n += 1 + n / 7) planes_once(n_planes, n);
     }
 }
 TEST(common_bytes_and_others_come_together_alike_in_every_way)

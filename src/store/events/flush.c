@@ -1,4 +1,5 @@
 #include "store/events/scan_in.h"
+#include "store/events/segment_writer.h"
 #include "store/events/state_in.h"
 #include "base/arena.h"
 #include <stdio.h>

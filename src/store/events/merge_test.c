@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <xxhash.h>
 
-/* Whatever segments are merged, and whoever has been joined or parted since: the same events, of the same people, in the
+/* Whatever segments are merged, and whoever has been joined or parted since: the same events, of the same people,
+ * in the
  * same order, to the byte. */
 enum { CHUNK = 2000 };
 static uint64_t dice = 7;
@@ -30,7 +31,8 @@ static size_t props_of(uint64_t i, Prop p[6])
         p[n].list.p = tags;
         p[n++].list.n = rnd(4);
     }
-    if (i % 11 == 0) p[n++] = (Prop){ .name = S("n"), .kind = PROP_DOUBLE, .d = (double)rnd(100) / 8 };   /* a second one */
+    /* a second one */
+    if (i % 11 == 0) p[n++] = (Prop){ .name = S("n"), .kind = PROP_DOUBLE, .d = (double)rnd(100) / 8 };
     return n;
 }
 static void add(Cx *cx, Rig *r, uint64_t from, uint64_t n, uint64_t actors)
@@ -42,7 +44,8 @@ static void add(Cx *cx, Rig *r, uint64_t from, uint64_t n, uint64_t actors)
         Entry *to = &e[i % CHUNK];
         *to = (Entry){ .kind = ENTRY_EVENT, .event = { .source = (uint16_t)(1 + rnd(3)), .trust = (uint8_t)rnd(4),
             .flags = rnd(40) ? 0 : EVENT_BOT, .actor = rig_key(rnd(actors)), .name = str_z(names[rnd(4)]),
-            .time = INT64_C(1704067200000) + (int64_t)((from + i) * 7919 % 99991) * 20000, .props = props[i % CHUNK] } };
+            .time = INT64_C(1704067200000) + (int64_t)((from + i) * 7919 % 99991) * 20000,
+                .props = props[i % CHUNK] } };
         to->event.received = to->event.time + (int64_t)rnd(rnd(10) ? 1000 : 100000000);
         to->event.n_props = props_of(from + i, props[i % CHUNK]);
         if (i % CHUNK == CHUNK - 1 || i + 1 == n) rig_append(cx, r, e, i % CHUNK + 1);
@@ -50,7 +53,8 @@ static void add(Cx *cx, Rig *r, uint64_t from, uint64_t n, uint64_t actors)
 }
 static void join(Cx *cx, Rig *r, int64_t id, uint64_t anon, uint64_t user)
 {
-    Entry e = { .kind = ENTRY_JOIN, .join = { .id = id, .anon = rig_key(anon), .user = rig_key(user), .trust = TRUST_SECRET } };
+    Entry e = { .kind = ENTRY_JOIN, .join = { .id = id, .anon = rig_key(anon), .user = rig_key(user),
+        .trust = TRUST_SECRET } };
     rig_append(cx, r, &e, 1);
 }
 typedef struct Seen { XXH3_state_t *hash; int64_t n; uint32_t key; int64_t time; } Seen;

@@ -5,6 +5,7 @@
  * gathered, up to MERGE_ASIDE_BYTES. */
 #ifndef LIUKE_MERGE_WRITE_H
 #define LIUKE_MERGE_WRITE_H
+#include "store/events/segment_writer.h"
 #include "store/events/snapshot.h"
 
 enum { MERGE_ASIDE_BYTES = 512 << 20 };

@@ -19,55 +19,16 @@ static inline uint32_t segment_key(uint32_t root) { return root >> 4 | root << 2
 static inline uint32_t segment_root(uint32_t key) { return key << 4 | key >> 28; }
 int32_t segment_month(int64_t time);                      /* year * 12 + month - 1, UTC */
 
-typedef struct SegmentPlan {
-    int64_t id, log_pos;         /* log_pos: where the first of its events stood, for the order of files */
-    int32_t month, level;
-    uint64_t moves;              /* of the people map its roots come from */
-} SegmentPlan;
-typedef struct SegmentWriter SegmentWriter;
-Status segment_begin(Cx *, Fs, const char *dir, const SegmentPlan *, SegmentWriter **ret) MUST_USE;
-/* In order of (segment_key(person), time, log). Memory: one block and the dictionaries, within fixed budgets. */
-Status segment_add(Cx *, SegmentWriter *, uint32_t person, uint32_t actor, const Event *) MUST_USE;
-/* The same with numbers in place of names: what these gave for this writer. A text's code is NOT_FOUND where the
- * dictionary has no room for it: then it goes as a text. */
-typedef struct Origin { uint16_t source; uint8_t trust, flags; } Origin;
-Status segment_number_name(Cx *, SegmentWriter *, Str, uint32_t *ret) MUST_USE;
-Status segment_number_origin(Cx *, SegmentWriter *, Origin, uint32_t *ret) MUST_USE;
-Status segment_number_prop(Cx *, SegmentWriter *, Str, uint32_t *ret) MUST_USE;
-Status segment_number_text(Cx *, SegmentWriter *, uint32_t prop, Str, uint32_t *ret) MUST_USE;
-/* kind: a PropKind. value: 0/1, the int64, the double's bits; a text's code when coded, else the text is texts[0]; of a
- * list how many texts. */
-typedef struct SegmentCell { uint32_t prop; uint8_t kind; bool coded; uint64_t value; const Str *texts; } SegmentCell;
-typedef struct SegmentRow {
-    uint32_t person, actor, name, origin;
-    int64_t  time, received;
-    const SegmentCell *cells; size_t n_cells;
-} SegmentRow;
-Status segment_add_row(Cx *, SegmentWriter *, const SegmentRow *) MUST_USE;
-/* Whole stretches of another segment, its names and texts turned into this writer's numbers once. segment_copy_block()
- * decodes all of a block (segment_copy_of() it); a stretch is events of one person of it, in their order, given to this person. */
-typedef struct SegmentCopy SegmentCopy;
-typedef struct Segment Segment;
-typedef struct Block Block;
-Status segment_copy_new(Cx *, SegmentWriter *, Segment *from, SegmentCopy **ret) MUST_USE;
-Status segment_copy_block(Cx *, SegmentCopy *, uint32_t index) MUST_USE;
-const Block *segment_copy_of(const SegmentCopy *);
-Status segment_copy_add(Cx *, SegmentCopy *, uint32_t person, uint32_t from, uint32_t to) MUST_USE;
-/* Event i as a row for the same writer, person not set; everything in cx->arena. */
-Status segment_copy_row(Cx *, SegmentCopy *, uint32_t i, SegmentRow *ret) MUST_USE;
-void   segment_copy_done(SegmentCopy *);                  /* NULL is fine */
-/* written and synced, not its directory entry */
-Status segment_end(Cx *, SegmentWriter *, ManifestSegment *ret) MUST_USE;
-void   segment_drop(Cx *, SegmentWriter *);               /* frees; a file not ended goes. NULL is fine */
 Status segment_name(Cx *, const char *dir, int64_t id, const char **ret) MUST_USE;
 
+typedef struct Origin { uint16_t source; uint8_t trust, flags; } Origin;
 typedef struct BlockInfo {
     uint64_t at, check;
     int64_t  min, max;           /* event times */
     uint32_t length, head, n, n_people, n_runs, first_key, last_key;
     uint8_t  flags;              /* EVENT_* of all its events together */
 } BlockInfo;
-struct Segment {
+typedef struct Segment {
     _Atomic int  refs;
     _Atomic bool damaged, obsolete;      /* obsolete: the file goes with the last reference */
     ManifestSegment info;
@@ -87,7 +48,7 @@ struct Segment {
     uint32_t checked_words;      /* of a block */
     pthread_mutex_t lock;
     char    *names_heap, *props_heap;
-};
+} Segment;
 /* Damage, a foreign or a missing file give a Segment with .damaged set and no blocks; only NO_MEM fails. One
  * reference. */
 Status   segment_open(Cx *, Fs, const char *dir, const ManifestSegment *, Segment **ret) MUST_USE;
@@ -109,7 +70,7 @@ typedef struct BlockRuns {
 } BlockRuns;
 
 /* One block, decoded column by column as asked; its arrays are reused from block to block. */
-struct Block {
+typedef struct Block {
     Segment  *seg;
     uint32_t  index, n, n_people;
     uint32_t *key, *first;       /* n_people, and n_people + 1: a person's first event */
@@ -123,7 +84,7 @@ struct Block {
     uint64_t  has_times[2], has_names[2], has_names8[2];   /* a bit for each group of 256 events */
     uint32_t *start, *delta;
     struct Room { void *p; size_t size; } rooms[16];
-};
+} Block;
 Status segment_block(Cx *, Segment *, uint32_t index, Block *) MUST_USE;       /* runs, and the time of every event */
 /* key, first and runs, without decoding a single event's time or name. */
 Status segment_block_runs(Cx *, Segment *, uint32_t index, Block *, BlockRuns *ret) MUST_USE;

@@ -3,7 +3,8 @@
 #include <string.h>
 
 enum { ROOM_KEY, ROOM_FIRST, ROOM_TIME, ROOM_RECEIVED, ROOM_NAME, ROOM_ORIGIN, ROOM_ACTOR,
-       ROOM_PERSON_FIRST = SEGMENT_SCRATCH + 1, ROOM_RUN_FIRST, ROOM_RUN_START, ROOM_START, ROOM_LENGTH, ROOM_MASK, ROOM_DELTA, ROOM_NAME8 };
+       ROOM_PERSON_FIRST = SEGMENT_SCRATCH + 1, ROOM_RUN_FIRST, ROOM_RUN_START, ROOM_START, ROOM_LENGTH, ROOM_MASK,
+           ROOM_DELTA, ROOM_NAME8 };
 enum { GROUP = COLUMN_GROUP };
 
 void *segment_room(struct Room *r, size_t n)
@@ -152,7 +153,8 @@ static Status read_runs(Cx *cx, Block *b, const BlockInfo *info)
 }
 /* Gaps of a byte, or of half a byte, between the runs that have the bit. Branchless: what would stand past the end goes
  * into one word behind it. */
-static inline __attribute__((always_inline)) bool gaps_mask(const uint8_t *p, uint32_t gaps, const bool halves, uint64_t bit,
+static inline __attribute__((always_inline)) bool gaps_mask(const uint8_t *p, uint32_t gaps, const bool halves,
+    uint64_t bit,
     uint32_t n, uint64_t *mask)
 {
     const uint32_t more = halves ? MASK_HALF_MORE : MASK_GAP_MORE;
@@ -286,7 +288,8 @@ static uint64_t packed_most(const Packed *p)
 static uint64_t delta_most(const Column *c)
 {
     if (c->form == COLUMN_PACKED) return packed_most(&c->value);
-    if (c->form != COLUMN_APART || c->value.w > 32 || packed_most(&c->more) > UINT32_MAX >> c->value.w) return UINT32_MAX;
+    if (c->form != COLUMN_APART || c->value.w > 32 || packed_most(&c->more) > UINT32_MAX >> c->value.w)
+        return UINT32_MAX;
     return packed_most(&c->value) + (packed_most(&c->more) << c->value.w);
 }
 /* What was summed up must ascend within a person, stay in the block's bounds, and no sum may have wrapped. */

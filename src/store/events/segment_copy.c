@@ -224,7 +224,8 @@ static Status own_texts(Cx *cx, const BlockProp *p, const uint32_t *codes, size_
     Str *texts = ARENA_MANY(cx->arena, Str, n);
     if (!texts) return fail(cx, ST_NO_MEM, "segment: a list");
     for (uint32_t i = 0; i < n; i++)
-        if (!(texts[i] = arena_str(cx->arena, segment_text(p, codes[i]))).p) return fail(cx, ST_NO_MEM, "segment: a text");
+        if (!(texts[i] = arena_str(cx->arena, segment_text(p, codes[i]))).p)
+            return fail(cx, ST_NO_MEM, "segment: a text");
     *ret = texts;
     return ST_OK;
 }

@@ -24,7 +24,8 @@ _Static_assert(sizeof(SegmentHead) == 128, "stored");
 /* A block begins with its table of columns. */
 typedef struct ColumnInfo { uint32_t id, at, length, spare; uint64_t check; } ColumnInfo;
 _Static_assert(sizeof(ColumnInfo) == 24, "stored");
-enum { BLOCK_PEOPLE = 1, BLOCK_RUNS, BLOCK_MASKS, BLOCK_DELTAS, BLOCK_ACTORS, BLOCK_NAMES, BLOCK_ORIGINS, BLOCK_RECEIVED,
+enum { BLOCK_PEOPLE = 1, BLOCK_RUNS, BLOCK_MASKS, BLOCK_DELTAS, BLOCK_ACTORS, BLOCK_NAMES, BLOCK_ORIGINS,
+    BLOCK_RECEIVED,
        BLOCK_FIXED = BLOCK_RECEIVED, BLOCK_PROPS = 16 };
 enum { KINDS_EACH, KINDS_BY_NAME };
 /* Planes of masks: what is said of few runs stands as gaps, a byte or half a byte each; these go on. */

@@ -137,7 +137,7 @@ static void few_put(Buf *b, const Few *w)
 }
 static void put_few(Filling *f, Buf *b, uint64_t few, Few of[MASK_BITS])
 {
-    uint8_t *room = (uint8_t *)f->part[1];                 /* a gap is a byte here; there is one for each event at most */
+    uint8_t *room = (uint8_t *)f->part[1];   /* a gap is a byte here; there is one for each event at most */
     for (uint64_t left = few; left; left &= left - 1) {
         Few *w = &of[__builtin_ctzll(left)];
         bool halves = w->halves / 2 < w->bytes;

@@ -37,7 +37,8 @@ static bool kinds_open(Str *s, const Block *b, Kinds *ret)
     uint32_t names;
     unsigned n = 0;
     *ret = (Kinds){ 0 };
-    if (!column_get_u8(s, &ret->form) || !column_get_u8(s, &ret->set) || ret->set == 0 || ret->set >> KINDS) return false;
+    if (!column_get_u8(s, &ret->form) || !column_get_u8(s, &ret->set) || ret->set == 0 || ret->set >> KINDS)
+        return false;
     for (unsigned kind = 0; kind < KINDS; kind++) if (ret->set >> kind & 1) ret->of_rank[n++] = (uint8_t)kind;
     if (ret->form == KINDS_EACH) return column_open(s, b->n, &ret->column);
     if (ret->form != KINDS_BY_NAME || !column_get_u32(s, &names) || names > b->seg->n_names) return false;

@@ -174,7 +174,8 @@ static Status load(Cx *cx, Segment *s)
             !segment_check_is((Str){ p, offsetof(SegmentHead, check) }, s->info.check))
         return segment_broken(cx, s, "the header");
     if (h.dir_at > n || h.dir_length > n - h.dir_at || h.n_blocks > n / sizeof(ColumnInfo) ||
-        !segment_check_is((Str){ s->map.p + h.dir_at, h.dir_length }, h.dir_check)) return segment_broken(cx, s, "the directory");
+        !segment_check_is((Str){ s->map.p + h.dir_at, h.dir_length }, h.dir_check)) return segment_broken(cx, s,
+            "the directory");
     s->log_pos = h.log_pos;
     s->received = h.received;
     s->moves = h.moves;

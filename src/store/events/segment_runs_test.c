@@ -1,4 +1,4 @@
-#include "store/events/segment.h"
+#include "store/events/segment_writer.h"
 #include "store/events/state_rig_test.h"
 #include <stdio.h>
 #include <string.h>
@@ -6,7 +6,8 @@
 /* Segments written by hand, so that every event is known: what runs, groups, pieces and codes say of them. */
 enum { N = 40000, NAMES = 80 };
 static const int64_t START = INT64_C(1704067200000);
-typedef struct Known { uint32_t person, actor, name; int64_t time, received; uint8_t flags; int plan, page, price; } Known;
+typedef struct Known { uint32_t person, actor, name; int64_t time, received; uint8_t flags; int plan, page,
+    price; } Known;
 static Known known[N];
 static uint64_t dice = 1;
 static uint64_t rnd(uint64_t below)

@@ -2,6 +2,7 @@
 #ifndef LIUKE_SEGMENT_WRITE_H
 #define LIUKE_SEGMENT_WRITE_H
 #include "store/events/segment_in.h"
+#include "store/events/segment_writer.h"
 #include <string.h>
 
 enum { SEGMENT_COLUMNS_MAX = BLOCK_FIXED };
@@ -24,7 +25,7 @@ typedef struct Filling {
     uint32_t n, n_people, n_runs, n_names, n_builds;       /* n_names: of the segment so far */
     uint8_t  flags;
     int64_t  min, max;
-    uint32_t key[SEGMENT_BLOCK_MAX + 1], first[SEGMENT_BLOCK_MAX + 1];         /* of each person; first[n_people] is n */
+    uint32_t key[SEGMENT_BLOCK_MAX + 1], first[SEGMENT_BLOCK_MAX + 1];   /* of each person; first[n_people] is n */
     int64_t  time[SEGMENT_BLOCK_MAX], received[SEGMENT_BLOCK_MAX];
     uint32_t actor[SEGMENT_BLOCK_MAX], name[SEGMENT_BLOCK_MAX], origin[SEGMENT_BLOCK_MAX];
     Build   *builds;
