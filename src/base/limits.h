@@ -92,6 +92,7 @@ enum {
     FUNNEL_STEPS_MAX      = 20,
     FUNNEL_BINS_MAX       = 60,              /* of a histogram of times */
     FUNNEL_EXCLUSIONS_MAX = 10,
+    FUNNEL_DAYS_MAX       = 366,             /* of a window */
     PATHS_DEPTH_MAX       = 20,              /* items of one path */
     PATHS_EDGES_MAX       = 1000,            /* edges or sequences of an answer */
     PATHS_PATTERNS_MAX    = 20,

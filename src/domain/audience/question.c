@@ -8,6 +8,8 @@
 static const char *const WEEKS[] = { "sunday", "monday" }, *const PERIODS[] = { "hour", "day", "week", "month" };
 static const QuestionForm *const forms[QUESTION_KINDS_] = {
     [QUESTION_TREND] = &question_trend, [QUESTION_RETENTION] = &question_retention,
+    [QUESTION_FUNNEL] = &question_funnel, [QUESTION_LIFECYCLE] = &question_lifecycle,
+    [QUESTION_STICKINESS] = &question_stickiness,
 };
 static const QuestionForm *form_of(const Question *q) { return forms[q->kind]; }
 static const CommonIn *common_of(const Question *q)
@@ -227,6 +229,12 @@ void question_write_ints(JsonW *w, Str key, const int64_t *v, size_t n)
     jsonw_open(w, '[');
     for (size_t i = 0; i < n; i++) jsonw_i64(w, v[i]);
     jsonw_close(w, ']');
+}
+bool question_same_group(const Question *q, const QueryGroup *a, const QueryGroup *b)
+{
+    bool same = a->other == b->other;
+    for (size_t i = 0; i < common_of(q)->breakdown.n && !a->other; i++) same = same && str_eq(a->value[i], b->value[i]);
+    return same;
 }
 void question_write_group(JsonW *w, const Question *q, const QueryGroup *g)
 {

@@ -3,6 +3,7 @@
 #define LIUKE_QUESTION_OF_H
 #include "domain/audience/question.h"
 #include "domain/audience/question_in.h"
+#include "store/events/query_funnel.h"
 #include "store/events/query_lifecycle.h"
 #include "store/events/query_retention.h"
 #include "store/events/query_stickiness.h"
@@ -29,6 +30,7 @@ struct Question {
         struct { TrendQuery q; TrendAnswer a; TrendCell cell; Formula formulas[TREND_FORMULAS_MAX]; } trend;
         struct { RetentionQuery q; RetentionAnswer a; RetentionCell cell; } retention;
         struct { LifecycleQuery q; LifecycleAnswer a; LifecycleCell cell; } lifecycle;
+        struct { FunnelQuery q; FunnelAnswer a; FunnelCell cell; } funnel;
         struct { StickinessQuery q; StickinessAnswer a; StickinessCell cell; } stickiness;
     };
     /* the answer */
@@ -50,13 +52,14 @@ typedef struct QuestionForm {
     Msg        (*definition)(const Question *);
     QueryScope *(*scope)(Question *);
 } QuestionForm;
-extern const QuestionForm question_trend, question_retention, question_lifecycle, question_stickiness;
+extern const QuestionForm question_trend, question_retention, question_funnel, question_lifecycle, question_stickiness;
 
 /* Helpers of the forms. field: where it stands, for errors. */
 Status question_matcher(Cx *, Question *, const char *field, const MatcherIn *, Matcher *ret) MUST_USE;
 Status question_time(Cx *, const Question *, Str text, const char *field, int64_t *ret) MUST_USE;
 Status question_refuse(Cx *, const char *field, Msg) MUST_USE;
 const QueryGroup *question_cell_group(Question *, const GroupIn *);       /* NULL: the only one */
+bool   question_same_group(const Question *, const QueryGroup *, const QueryGroup *);
 void   question_write_group(JsonW *, const Question *, const QueryGroup *);       /* "group":[…],"other":… */
 void   question_write_ints(JsonW *, Str key, const int64_t *, size_t n);
 void   question_key_i64(JsonW *, Str key, int64_t);
