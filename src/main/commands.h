@@ -6,6 +6,7 @@
 
 int command_serve(Cx *, const Config *);
 int command_ask(Cx *, const Config *);
+int command_case(Cx *, const Config *);
 int command_import(Cx *, const Config *);
 int command_export(Cx *, const Config *);
 int command_recover(Cx *, const Config *);
