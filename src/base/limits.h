@@ -90,6 +90,12 @@ enum {
     ASK_KEPT_BYTES        = 16 << 20,        /* of answers kept while the data stays as it is */
     ASK_KEEP_MS           = 60000,           /* an answer whose windows move with the clock is used again so long */
     FUNNEL_DAYS_MAX       = 366,             /* of a window */
+    FUNNEL_STEPS_MAX      = 20,
+    FUNNEL_BINS_MAX       = 60,              /* of a histogram of times */
+    FUNNEL_EXCLUSIONS_MAX = 10,
+    PATHS_DEPTH_MAX       = 20,              /* items of one path */
+    PATHS_EDGES_MAX       = 1000,            /* edges or sequences of an answer */
+    PATHS_PATTERNS_MAX    = 20,
     ASK_BYTES_MAX         = 256 << 20,       /* memory of one question */
     ASK_SECONDS_MAX       = 120,
     PRESENCE_KEEP_BYTES   = 64 << 20,        /* bitmaps of who was seen when, kept for the next question */
