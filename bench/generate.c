@@ -231,7 +231,7 @@ static void price(Row *r)
 }
 static void sign_up(Person *p, Row *r)
 {
-    if (p->kind == JOINED) {
+    if (p->kind == JOINED && day_of(r->time + 1) < o.days) {
         fprintf(g.joins, "%08x-0000-4000-9000-%012x,", r->person, r->person);
         struct tm tm;
         time_t s = (time_t)((r->time + 1) / 1000);

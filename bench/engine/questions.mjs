@@ -49,10 +49,9 @@ function retention_duckdb({ where, by, day, n }) {
       SELECT ${out}c, k.d, count(*) FROM p, ds k WHERE (m >> k.d) & 1 = 1 GROUP BY ${g}c, k.d`,
   };
 }
-const grouped = (rows) => Object.entries(rows).flatMap(([g, table]) => triangle(table).map((r) => [g, ...r]));
+const grouped = (tables) => tables.flatMap((t) => triangle(t.rows).map((r) => [...t.group, ...r]));
 const triangle = (rows) =>
-  rows.flatMap((row, i) => (row.values ?? row).map((v, k) => [i, k, v])).filter((r) => r[2] !== 0);
-const by_value = (a) => a.groups ?? a.breakdown;
+  rows.flatMap((row, i) => row.values.map((v, k) => [i, k, v])).filter((r) => r[2] !== 0);
 
 function retention(name, o, m) {
   const n = o.n ?? m.days;
@@ -63,7 +62,7 @@ function retention(name, o, m) {
     ask: { kind: "retention", period: o.period ?? "day", first_interval: o.first ?? iso(m.start).slice(0, 10), intervals: n,
       mode: "recurring", start_event: { name: "$pageview" }, return_event: { name: "$pageview" },
       timezone: o.zone ?? "UTC", ...o.ask },
-    read: (a) => (o.by ? grouped(by_value(a)) : triangle(a.rows)),
+    read: (a) => (o.by ? grouped(a.tables) : triangle(a.rows)),
     clickhouse: retention_clickhouse({ ...d, where: and("event = '$pageview'", o.where), day: dayOf.clickhouse(m, o) }),
     duckdb: retention_duckdb({ ...d, where: and("event = '$pageview'", o.where), day: dayOf.duckdb(m, o) }),
   };
@@ -75,12 +74,12 @@ function funnel(name, last, m) {
   const from = m.start + 10 * DAY;
   const to = m.start + (m.days - 10) * DAY;
   const steps = STEPS.map((s) => ({ name: s }));
-  if (last) steps[3] = { ...steps[3], filter: [{ prop: "price", op: "gt", value: 100 }] };
+  if (last) steps[3] = { ...steps[3], where: { prop: "price", op: "gt", value: 100 } };
   return {
     name,
     keys: 0,
     ask: { kind: "funnel", steps, window: [1, "day"], order: "ordered", from: iso(from), to: iso(to) },
-    read: (a) => [a.counts ?? a.steps.map((s) => s.count)],
+    read: (a) => [a.rows[0].steps.map((s) => s.people)],
     clickhouse: funnel_clickhouse(from, to, last && "price > 100"),
     duckdb: funnel_duckdb(from, to, last && "price > 100"),
   };
@@ -137,10 +136,10 @@ function funnel_duckdb(from, to, last) {
 // ---- trends ----
 const days_of = (m) => ({ period: "day", from: iso(m.start).slice(0, 10), to: iso(m.start + m.days * DAY).slice(0, 10), timezone: "UTC" });
 // rows [period, value] of a trend without a breakdown; zeros left out
-const series = (a) => (a.values ?? a.series[0].values).map((v, i) => [i, v]).filter((r) => r[1] !== 0);
+const series = (a) => a.values.map((v, i) => [i, v]).filter((r) => r[1] !== 0 && r[1] !== null);
 // rows [period, group, value]
 const grouped_series = (a) =>
-  by_value(a).flatMap((g) => g.values.map((v, i) => [i, g.value ?? g.key, v])).filter((r) => r[2] !== 0);
+  a.lines.flatMap((l) => l.values.map((v, i) => [i, l.group[0], v])).filter((r) => r[2] !== 0);
 
 function people_by(name, by, constant, m) {
   const d = dayOf.clickhouse(m, {});
@@ -177,7 +176,7 @@ function count_event_day(m) {
   return {
     name: "count_event_day",
     keys: 2,
-    ask: { kind: "trend", event: {}, measure: "count", ...days_of(m), breakdown: [{ prop: "$event" }], breakdown_limit: 100 },
+    ask: { kind: "trend", event: {}, measure: "count", ...days_of(m), breakdown: [{ type: "name" }], breakdown_limit: 100 },
     read: grouped_series,
     clickhouse: {
       date: `SELECT ${d} AS d, event, count() FROM e GROUP BY d, event`,
@@ -227,7 +226,7 @@ export function questions(m) {
   return [
     retention("retention_plain", {}, m),
     retention("retention_zone", { zone: "America/New_York" }, m),
-    retention("retention_breakdown", { by: "country", ask: { breakdown: { type: "event", prop: "country" } } }, m),
+    retention("retention_breakdown", { by: "country", ask: { breakdown: [{ prop: "country" }] } }, m),
     retention("retention_filter_person", { where: `country = ${q(country)}`, ask: is("country", country) }, m),
     retention("retention_filter_event", { where: `url = ${q(url)}`, ask: is("url", url) }, m),
     funnel("funnel", false, m),

@@ -94,7 +94,7 @@ export function lifecycle(m) {
     keys: 1,
     ask: { kind: "lifecycle", period: "day", first_interval: iso(m.start + SKIP * DAY).slice(0, 10), intervals: n, event: {},
       timezone: "UTC" },
-    read: (a) => a.new.map((v, i) => [i, v, a.returning[i], a.resurrecting[i], a.dormant[i]]),
+    read: ({ lines: [a] }) => a.new.map((v, i) => [i, v, a.returning[i], a.resurrecting[i], -a.dormant[i]]),
     clickhouse: lifecycle_clickhouse(dayOf.clickhouse(m, {}), m.days),
     duckdb: lifecycle_duckdb(dayOf.duckdb(m, {}), m.days),
   };

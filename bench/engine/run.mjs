@@ -310,7 +310,7 @@ async function check_moved(list, peer, l, pairs) {
 
 // Events that came in since the last flush: what a million of them add. One more comes before each question, so that
 // nothing prepared for the last one serves the next. The server flushes long before a million, so it is said per million.
-const TAIL = 250000;
+const TAIL = 120000;
 async function tail(list, l, m) {
   const key = l.source("live").public;
   const file = join(dir, "live");
