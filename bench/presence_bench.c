@@ -241,6 +241,13 @@ int main(int argc, char **argv)
     }
     printf("%" PRId64 " events, %" PRId64 " people, %" PRId64 " segments, %.2f bytes an event\n", st.events, st.people,
         st.segments, (double)st.segment_bytes / (double)st.events);
+    Snapshot snap;
+    int64_t runs = 0;
+    must(&cx, snapshot_take(&cx, events_state(ev), &snap), "snapshot");
+    for (size_t i = 0; i < snap.set->n; i++)
+        for (uint32_t b = 0; b < snap.set->segs[i]->n_blocks; b++) runs += snap.set->segs[i]->blocks[b].n_runs;
+    snapshot_done(&cx, &snap);
+    printf("%.2f events a run\n", (double)st.events / (double)runs);
     for (size_t i = 0; i < COUNT(asks); i++)
         if (strstr(asks[i].label, only)) question(&cx, ev, &asks[i], (double)st.events);
     events_close(ev);

@@ -35,7 +35,8 @@ void harvest_done(Harvest *h)
 {
     selector_blocks_done(&h->sel);
     segment_block_done(&h->block);
-    for (size_t k = 0; k < GROUPS_KEYS; k++) mem_free(h->gid_of[k]);
+    for (size_t k = 0; k < GROUPS_KEYS; k++) mem_free(h->number_of[k]);
+    mem_free(h->group_of);
     mem_free(h->first);
     mem_free(h->from);
     mem_free(h->to);
@@ -110,6 +111,7 @@ Status harvest_block(Cx *cx, Harvest *h, uint32_t index)
         if (!room(&h->first, h->block.n_people + 1, sizeof *h->first)) return fail(cx, ST_NO_MEM, "harvest: people");
         h->cap_people = h->block.n_people + 1;
     }
+    TRY(more_picks(cx, h, h->block.n + 1));
     h->n = h->person = h->end = 0;
     h->open = true;
     h->index = index;
@@ -124,8 +126,8 @@ Status harvest_names(Cx *cx, Harvest *h, uint32_t from, uint32_t to)
 /* ---- picks ---- */
 
 /* Where a run is in each property's pieces; runs ascend. */
-typedef struct Steady { const BlockProp *props[SELECTOR_PREDS + SELECTOR_MORE]; uint32_t at[SELECTOR_PREDS + SELECTOR_MORE];
-    size_t n; } Steady;
+enum { PROPS = SELECTOR_PREDS + SELECTOR_MORE };
+typedef struct Steady { size_t n; uint32_t at[PROPS]; const BlockProp *props[PROPS]; } Steady;
 static Status steady_open(Cx *cx, Harvest *h, Steady *ret)
 {
     ret->n = 0;
@@ -172,32 +174,36 @@ static Status pick_events(Cx *cx, Harvest *h, uint32_t run, bool cross, size_t s
     return ST_OK;
 }
 /* Matchers that may take an event of the run; *ret_sure: each of them takes one, as far as the name goes. */
-static uint32_t named(const Harvest *h, uint64_t run, bool *ret_sure)
+static inline uint32_t named(const PresencePart *part, uint64_t run, bool *ret_sure)
 {
     uint32_t mask = 0;
     *ret_sure = true;
-    for (size_t m = 0; m < h->part->matchers; m++) {
-        bool any = h->part->name[m] == (uint32_t)PRESENCE_ANY_NAME;
-        if (!any && !(run & h->part->bits[m])) continue;
-        mask |= UINT32_C(1) << m;
-        *ret_sure &= any || h->part->name[m] < SEGMENT_MASK_OTHER;
+    for (size_t m = 0; m < part->matchers; m++) {
+        bool any = part->name[m] == (uint32_t)PRESENCE_ANY_NAME;
+        bool may = any || (run & part->bits[m]);
+        mask |= (uint32_t)may << m;
+        *ret_sure &= !may || any || part->name[m] < SEGMENT_MASK_OTHER;
     }
     return mask;
 }
-static Status pick_run(Cx *cx, Harvest *h, uint32_t run, Steady *steady)
+static Status pick_runs(Cx *cx, Harvest *h, uint32_t run, uint32_t end, Steady *steady)
 {
     const PresencePart *part = h->part;
-    bool sure;
-    uint32_t mask = named(h, h->runs.mask[run], &sure), from = h->runs.first[run], to = h->runs.first[run + 1];
-    if (!mask) return ST_OK;
-    size_t e = presence_clock_at(&part->clock, h->runs.start[run]);
-    bool cross = h->runs.start[run] + (int64_t)h->runs.length[run] >= part->clock.ends[e];
-    if (!cross && e - part->first >= part->n) return ST_OK;
-    TRY(more_picks(cx, h, h->n + (to - from) + 1));
-    if (h->steady && !cross && (sure || h->plan->expands) && steady_in(steady, from, to))
-        pick(h, from, to, mask, e - part->first);
-    else
-        TRY(pick_events(cx, h, run, cross, e - part->first));
+    const PresenceClock *clock = &part->clock;
+    const BlockRuns *runs = &h->runs;
+    bool expands = h->plan->expands, may_whole = h->steady;
+    for (; run < end; run++) {
+        bool sure;
+        uint32_t mask = named(part, runs->mask[run], &sure), from = runs->first[run], to = runs->first[run + 1];
+        if (!mask) continue;
+        size_t e = presence_clock_at(clock, runs->start[run]);
+        bool cross = runs->start[run] + (int64_t)runs->length[run] >= clock->ends[e];
+        if (!cross && e - part->first >= part->n) continue;
+        if (may_whole && !cross && (sure || expands) && steady_in(steady, from, to))
+            pick(h, from, to, mask, e - part->first);
+        else
+            TRY(pick_events(cx, h, run, cross, e - part->first));
+    }
     return ST_OK;
 }
 /* What conditions leave of the picks; of a whole run its first event stands for all. */
@@ -237,14 +243,14 @@ static Status text_value(Cx *cx, Harvest *h, size_t k, Str text, uint64_t *ret)
 /* A text of a dictionary (or a name) is looked up once for each thread and segment. */
 static Status text_number(Cx *cx, Harvest *h, size_t k, size_t i, size_t n, Str text, uint64_t *ret)
 {
-    if (!h->gid_of[k] && !(h->gid_of[k] = mem_get((n + 1) * sizeof *h->gid_of[k])))
+    if (!h->number_of[k] && !(h->number_of[k] = mem_get((n + 1) * sizeof *h->number_of[k])))
         return fail(cx, ST_NO_MEM, "harvest: %zu texts", n);
-    if (h->gid_of[k][i] == 0) {
+    if (h->number_of[k][i] == 0) {
         TRY(text_value(cx, h, k, text, ret));
-        if (*ret < UINT32_MAX - 1) h->gid_of[k][i] = (uint32_t)*ret + 1;
+        if (*ret < UINT32_MAX - 1) h->number_of[k][i] = (uint32_t)*ret + 1;
         return ST_OK;
     }
-    *ret = h->gid_of[k][i] - 1;
+    *ret = h->number_of[k][i] - 1;
     return ST_OK;
 }
 static Status value_of(Cx *cx, Harvest *h, size_t k, const BlockProp *p, uint32_t i, uint8_t *kind, uint64_t *value)
@@ -281,26 +287,80 @@ static Status slot_value(Cx *cx, Harvest *h, size_t k, Slot *s, uint32_t event, 
     while (s->p->first[s->at + 1] <= event) s->at++;
     return value_of(cx, h, k, s->p, s->at, kind, value);
 }
-static Status give_groups(Cx *cx, Harvest *h)
+static Status add_group(Cx *cx, Harvest *h, const GroupKey *key, uint32_t *ret)
+{
+    if (!h->has_last || !same_key(key, &h->last)) {
+        if (groups_add(h->groups, key, &h->last_gid) != ST_OK) return fail(cx, ST_NO_MEM, "harvest: a group");
+        h->last = *key;
+        h->has_last = true;
+    }
+    *ret = h->last_gid;
+    return ST_OK;
+}
+static Status slots_open(Cx *cx, Harvest *h, Slot slots[GROUPS_KEYS])
 {
     const SourcePlan *plan = &h->plan->source;
-    Slot slots[GROUPS_KEYS] = { { 0 } };
-    for (size_t k = 0; h->n && k < plan->n_slots; k++) {
-        slots[k].name = plan->slot_prop[k] == SELECTOR_EVENT;
+    for (size_t k = 0; k < plan->n_slots; k++) {
+        slots[k] = (Slot){ .name = plan->slot_prop[k] == SELECTOR_EVENT };
         if (!slots[k].name)
             TRY(selector_blocks_look(cx, &h->sel, (size_t)plan->slot_prop[k], &slots[k].p, &slots[k].pieces));
     }
+    return ST_OK;
+}
+static Status group_at(Cx *cx, Harvest *h, Slot *slots, uint32_t event, uint32_t *ret)
+{
+    GroupKey key = { { 0 }, { 0 } };
+    for (size_t k = 0; k < h->plan->source.n_slots; k++)
+        TRY(slot_value(cx, h, k, &slots[k], event, &key.kind[k], &key.value[k]));
+    return add_group(cx, h, &key, ret);
+}
+/* One property, in pieces: as many looks as there are pieces. */
+static Status groups_of_pieces(Cx *cx, Harvest *h, Slot *s)
+{
+    uint32_t end = 0, gid = 0;
     for (uint32_t i = 0; i < h->n; i++) {
-        GroupKey key = { { 0 }, { 0 } };
-        for (size_t k = 0; k < plan->n_slots; k++)
-            TRY(slot_value(cx, h, k, &slots[k], h->from[i], &key.kind[k], &key.value[k]));
-        if (!h->has_last || !same_key(&key, &h->last)) {
-            if (groups_add(h->groups, &key, &h->last_gid) != ST_OK) return fail(cx, ST_NO_MEM, "harvest: a group");
-            h->last = key;
-            h->has_last = true;
+        if (h->from[i] >= end) {
+            TRY(group_at(cx, h, s, h->from[i], &gid));
+            end = s->p->first[s->at + 1];
         }
-        h->gid[i] = h->last_gid;
+        h->gid[i] = gid;
     }
+    return ST_OK;
+}
+/* One property of texts: a look at each text of the dictionary. */
+static Status groups_of_codes(Cx *cx, Harvest *h, Slot *s)
+{
+    const BlockProp *p = s->p;
+    if (!h->group_of && !(h->group_of = mem_get((p->n_dict + 1) * sizeof *h->group_of)))
+        return fail(cx, ST_NO_MEM, "harvest: %zu texts", p->n_dict);
+    for (uint32_t i = 0; i < h->n; i++) {
+        uint32_t code = p->code[h->from[i]], at = code - p->n_local;
+        if (code == (uint32_t)SEGMENT_NO_CODE) at = (uint32_t)p->n_dict;
+        bool kept = code >= p->n_local;
+        if (kept && h->group_of[at]) {
+            h->gid[i] = h->group_of[at] - 1;
+            continue;
+        }
+        TRY(group_at(cx, h, s, h->from[i], &h->gid[i]));
+        if (kept) h->group_of[at] = h->gid[i] + 1;
+    }
+    return ST_OK;
+}
+static Status give_groups(Cx *cx, Harvest *h)
+{
+    Slot slots[GROUPS_KEYS] = { { 0 } };
+    uint32_t gid;
+    size_t n = h->plan->source.n_slots;
+    if (h->n == 0) return ST_OK;
+    TRY(slots_open(cx, h, slots));
+    if (n == 0 || (n == 1 && !slots[0].name && !slots[0].p)) {
+        TRY(group_at(cx, h, slots, 0, &gid));
+        for (uint32_t i = 0; i < h->n; i++) h->gid[i] = gid;
+        return ST_OK;
+    }
+    if (n == 1 && slots[0].pieces) return groups_of_pieces(cx, h, slots);
+    if (n == 1 && slots[0].p && slots[0].p->code) return groups_of_codes(cx, h, slots);
+    for (uint32_t i = 0; i < h->n; i++) TRY(group_at(cx, h, slots, h->from[i], &h->gid[i]));
     return ST_OK;
 }
 Status harvest_people(Cx *cx, Harvest *h, uint32_t person, uint32_t end)
@@ -312,8 +372,7 @@ Status harvest_people(Cx *cx, Harvest *h, uint32_t person, uint32_t end)
     h->end = end;
     h->first[0] = 0;
     for (uint32_t p = person; p < end; p++) {
-        for (uint32_t run = h->runs.person_first[p]; run < h->runs.person_first[p + 1]; run++)
-            TRY(pick_run(cx, h, run, &steady));
+        TRY(pick_runs(cx, h, h->runs.person_first[p], h->runs.person_first[p + 1], &steady));
         h->first[p - person + 1] = h->n;
     }
     TRY(apply_where(cx, h));

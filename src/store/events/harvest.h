@@ -1,7 +1,7 @@
 /* harvest: the chosen events of a block, by person, with their stretch of time and their group, as few as will do.
  *
- * Where a run lies in one stretch, and every property that is asked about is the same in all of it, the run as a whole
- * is one pick: neither time nor name of an event in it is looked at. Of other runs each event is a pick of its own. */
+ * Where a run lies in one stretch, and every property that is asked about is the same in all of it, the whole run is
+ * one pick: neither time nor name of an event in it is looked at. Of other runs each event is a pick of its own. */
 #ifndef LIUKE_HARVEST_H
 #define LIUKE_HARVEST_H
 #include "store/events/presence_cols.h"
@@ -13,7 +13,7 @@ typedef struct HarvestPlan {
     SelectorPlan sel;
     SourcePlan source;           /* slots: the groups; none, where names are the group and the taker sees to them */
     bool heads;                  /* a condition on the name or origin of an event: no run stands for its events */
-    bool expands;                /* the taker looks at the names of a whole run itself; else a run must be sure of them */
+    bool expands;                /* the taker looks at the names in a whole run; else a run must be sure of them */
 } HarvestPlan;
 /* NOT_FOUND: a slot that is neither name nor property. Memory: cx->arena. */
 Status harvest_plan(Cx *, const Snapshot *, const ScanPlan *, bool expands, HarvestPlan *ret) MUST_USE;
@@ -29,7 +29,8 @@ typedef struct Harvest {
     BlockRuns runs;
     bool      open, plain, steady;       /* steady: all properties asked for stand in pieces */
     uint32_t  index;
-    uint32_t *gid_of[GROUPS_KEYS];       /* of each text of a slot's dictionary its number + 1 (one slot: the group's) */
+    uint32_t *number_of[GROUPS_KEYS];    /* of each text of a slot's dictionary (or name) its number + 1 */
+    uint32_t *group_of;          /* of each text of the one slot's dictionary, and of none, the group + 1 */
     GroupKey  last; uint32_t last_gid; bool has_last;
     /* picks of people [person, end), side by side */
     uint32_t  n, cap, cap_people, person, end;

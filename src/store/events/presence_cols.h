@@ -37,7 +37,8 @@ typedef struct PresencePart {
 Status presence_part(Cx *, Segment *, const PresencePlan *, const int64_t *ends, const Matcher *const *asked,
     size_t matchers, PresencePart *ret) MUST_USE;
 Status presence_ends(Cx *, const Grid *, const int64_t **ret) MUST_USE;
-Status presence_clock(Cx *, const Grid *, const int64_t *ends, int64_t first, int64_t last, PresenceClock *ret) MUST_USE;
+Status presence_clock(Cx *, const Grid *, const int64_t *ends, int64_t first, int64_t last,
+    PresenceClock *ret) MUST_USE;
 /* All segments in the grid's time. NOT_FOUND: in one of them people have moved, or there are too many matchers. */
 typedef struct PresenceParts { PresencePart *p; size_t n; const int64_t *ends; int64_t events; } PresenceParts;
 Status presence_parts(Cx *, const Snapshot *, const PresencePlan *, PresenceParts *ret) MUST_USE;

@@ -1,4 +1,4 @@
-#include "store/events/tally.h"
+#include "store/events/tally_in.h"
 #include "base/arena.h"
 #include <math.h>
 #include <string.h>
@@ -67,8 +67,9 @@ static Status told(Tally *t, size_t more)
     return ST_OK;
 }
 static size_t cells(const Tally *t, size_t groups) { return groups * t->matchers * t->periods; }
-static Status more_room(Tally *t, size_t need)
+Status tally_room(Tally *t, size_t need)
 {
+    if (need <= t->room) return ST_OK;
     size_t room = t->room ? t->room * 2 : 4, old = cells(t, t->room), n;
     while (room < need) room *= 2;
     n = cells(t, room);
@@ -87,11 +88,11 @@ static Status more_room(Tally *t, size_t need)
     t->room = room;
     return ST_OK;
 }
-static Status open_table(const TallyPlan *plan, Tally *ret)
+Status tally_open(Cx *cx, const TallyPlan *plan, Tally *ret)
 {
     *ret = (Tally){ .periods = plan->grid->n, .matchers = plan->sel->n_matchers, .run = plan->run,
         .groups = { .n_keys = plan->n_groups } };
-    if (plan->value && !(ret->values = mem_get(sizeof *ret->values))) return ST_NO_MEM;
+    if (plan->value && !(ret->values = mem_get(sizeof *ret->values))) return fail(cx, ST_NO_MEM, "tally: a table");
     return ST_OK;
 }
 void tally_done(Tally *t)
@@ -106,13 +107,19 @@ void tally_done(Tally *t)
 static Status group_of(Tally *t, const GroupKey *key, uint32_t *ret)
 {
     TRY(groups_add(&t->groups, key, ret));
-    return *ret < t->room ? ST_OK : more_room(t, (size_t)*ret + 1);
+    return tally_room(t, (size_t)*ret + 1);
 }
-static Status add_table(Tally *to, const Tally *from)
+static bool empty(const Tally *t, size_t group, size_t n)
+{
+    for (size_t i = 0; i < n; i++) if (t->events[group * n + i]) return false;
+    return true;
+}
+Status tally_merge(Tally *to, const Tally *from)
 {
     size_t n = cells(from, 1);
     for (size_t g = 0; g < from->groups.n; g++) {
         uint32_t at;
+        if (empty(from, g, n)) continue;
         TRY(group_of(to, &from->groups.keys[g], &at));
         for (size_t i = 0; i < n; i++) to->events[at * n + i] += from->events[g * n + i];
         for (size_t i = 0; to->values && i < n; i++) tally_add(&to->values[at * n + i], &from->values[g * n + i]);
@@ -152,7 +159,7 @@ static void person(Fold *f, const Span *s)
 }
 static void merge(Fold *f, Fold *from)
 {
-    if (f->st == ST_OK) f->st = add_table(&((Count *)f)->table, &((Count *)from)->table);
+    if (f->st == ST_OK) f->st = tally_merge(&((Count *)f)->table, &((Count *)from)->table);
 }
 static void done(Fold *f)
 {
@@ -165,9 +172,10 @@ static Status fork_count(Cx *cx, const Fold *f, Fold **ret)
     Count *c = mem_get(sizeof *c);
     if (!c) return fail(cx, ST_NO_MEM, "tally: a table");
     *c = (Count){ .fold = from->fold, .plan = from->plan };
-    if (open_table(from->plan, &c->table) != ST_OK) {
+    Status st = tally_open(cx, from->plan, &c->table);
+    if (st != ST_OK) {
         mem_free(c);
-        return fail(cx, ST_NO_MEM, "tally: a table");
+        return st;
     }
     *ret = &c->fold;
     return ST_OK;
@@ -181,7 +189,7 @@ static Status by_events(Cx *cx, const Snapshot *snap, const TallyPlan *plan, Tal
     for (size_t k = 0; k < plan->n_groups; k++) slots[scan.n_slots++] = plan->groups[k];
     if (plan->value) slots[scan.n_slots++] = *plan->value;
     Count c = { .fold = { .person = person, .fork = fork_count, .merge = merge, .done = done }, .plan = plan };
-    if (open_table(plan, &c.table) != ST_OK) return fail(cx, ST_NO_MEM, "tally: a table");
+    TRY(tally_open(cx, plan, &c.table));
     Status st = scan_fold(cx, snap, &scan, &c.fold, ret_count);
     *ret = c.table;
     return st;
@@ -194,5 +202,6 @@ Status tally_run(Cx *cx, const Snapshot *snap, const TallyPlan *plan, Tally *ret
     if (plan->sel->n_matchers > TALLY_MATCHERS || plan->n_groups > TALLY_GROUPS)
         return fail(cx, ST_BUG, "tally: a plan past its bounds");
     if (plan->grid->n == 0) return ST_OK;
-    return by_events(cx, snap, plan, ret, ret_count);
+    Status st = tally_by_blocks(cx, snap, plan, ret, ret_count);
+    return st == ST_NOT_FOUND ? by_events(cx, snap, plan, ret, ret_count) : st;
 }
