@@ -15,6 +15,7 @@ typedef struct World {
     Rig      rig;
     sqlite3 *db;
     uint64_t x;
+    bool     distinct;                         /* no two events at one time */
     int64_t  seq, join[RIG_ACTORS];            /* a standing join's id; 0: none */
     int      user[RIG_ACTORS];
     Snapshot snap;
@@ -73,6 +74,7 @@ static inline void world_event(Cx *cx, World *w)
     e.event.name = str_z(name);
     e.event.time = INT64_C(1704067200000) + (int64_t)world_rnd(w, 40) * 86400000 / 4 + (int64_t)world_rnd(w,
         3) * 600000;
+    if (w->distinct) e.event.time += w->seq;
     e.event.received = e.event.time;
     props[0] = (Prop){ .name = S("url"), .kind = PROP_STR, .s = str_z(url) };
     props[1] = (Prop){ .name = S("item"), .kind = PROP_STR, .s = S("b") };
