@@ -9,7 +9,7 @@ static const char *const WEEKS[] = { "sunday", "monday" }, *const PERIODS[] = { 
 static const QuestionForm *const forms[QUESTION_KINDS_] = {
     [QUESTION_TREND] = &question_trend, [QUESTION_RETENTION] = &question_retention,
     [QUESTION_FUNNEL] = &question_funnel, [QUESTION_LIFECYCLE] = &question_lifecycle,
-    [QUESTION_STICKINESS] = &question_stickiness,
+    [QUESTION_STICKINESS] = &question_stickiness, [QUESTION_FEATURES] = &question_features,
 };
 static const QuestionForm *form_of(const Question *q) { return forms[q->kind]; }
 static const CommonIn *common_of(const Question *q)

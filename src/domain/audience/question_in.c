@@ -216,12 +216,28 @@ static const Field paths_fields[] = {
     FIELD(PathsIn, limit, F_I64, .min = 1, .max = PATHS_EDGES_MAX, .doc = "edges or sequences told; left out: 50"),
     FIELD(PathsIn, session_gap, F_I64, .min = 1, .max = 100000, .doc = "minutes without an event; left out: 30"),
     FIELD(PathsIn, drop_query, F_BOOL, .doc = "of URLs only what stands before ? and #"),
+    FIELD(PathsIn, mask_ids, F_BOOL, .doc = "parts of URL paths that are numbers or long ids stand for any"),
     FIELD(PathsIn, mask, F_LIST, .item = F_STR, .max = PATHS_PATTERNS_MAX,
         .doc = "patterns of URL paths, * for one part: /order/*"),
     FIELD(PathsIn, cell, F_LIST, .item = F_STR, .max = PATHS_DEPTH_MAX,
         .doc = "the people behind this edge or sequence are wanted"),
 };
 const Shape question_paths_shape = SHAPE("question_paths", PathsIn, paths_fields);
+
+static const Field features_fields[] = {
+    COMMON(FeaturesIn), PERIOD(FeaturesIn),
+    FIELD(FeaturesIn, first_interval, F_STR, .required = true, .max = 40, .doc = "a date or time in the first period"),
+    FIELD(FeaturesIn, intervals, F_I64, .required = true, .min = 1, .max = ASK_PERIODS_MAX, .doc = "number of periods"),
+    FIELD(FeaturesIn, active, F_OBJECT, .of = &matcher_shape, .doc = "who counts as active; left out: any event"),
+    FIELD(FeaturesIn, event, F_OBJECT, .of = &matcher_shape, .doc = "which events are uses; left out: any event"),
+    FIELD(FeaturesIn, prop, F_STR, .max = PROP_NAME_BYTES_MAX,
+        .doc = "the property that names the feature; left out: the event's name"),
+    FIELD(FeaturesIn, little, F_DOUBLE, .min = 0, .max = 1, .doc =
+        "used by a smaller share is little used; left out: 0.05"),
+    FIELD(FeaturesIn, feature, F_STR, .max = PROP_TEXT_BYTES_MAX, .doc = "the people who used this one are wanted"),
+    FIELD(FeaturesIn, without, F_BOOL, .doc = "instead the active people who did not"),
+};
+const Shape question_features_shape = SHAPE("question_features", FeaturesIn, features_fields);
 
 static const Field range_fields[] = {
     COMMON(RangeIn),

@@ -80,11 +80,19 @@ typedef struct PathsIn {         /* paths, sequences */
     ItemIn item;
     MatcherIn after;
     int64_t depth, limit, session_gap;   /* session_gap: minutes */
-    bool drop_query, had_after;
+    bool drop_query, mask_ids, had_after;
     List cell;                   /* Str: the nodes of an edge, or the items of a sequence */
     List mask;                   /* Str: path parts that stand for any */
 } PathsIn;
-typedef struct RangeIn {         /* sessions, pages, features, findings */
+typedef struct FeaturesIn {
+    CommonIn c;
+    Str  kind, first_interval, prop, feature;
+    int64_t intervals;
+    double little;
+    MatcherIn active, event;
+    bool without;
+} FeaturesIn;
+typedef struct RangeIn {         /* sessions, pages, findings */
     CommonIn c;
     Str  kind, from, to, prop, dwell;
     MatcherIn event, start_event, return_event;
@@ -92,5 +100,5 @@ typedef struct RangeIn {         /* sessions, pages, features, findings */
     bool had_event, had_start, had_return;
 } RangeIn;
 extern const Shape question_trend_shape, question_retention_shape, question_funnel_shape, question_cycle_shape,
-    question_paths_shape, question_range_shape;
+    question_paths_shape, question_features_shape, question_range_shape;
 #endif

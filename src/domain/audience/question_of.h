@@ -3,6 +3,7 @@
 #define LIUKE_QUESTION_OF_H
 #include "domain/audience/question.h"
 #include "domain/audience/question_in.h"
+#include "store/events/query_features.h"
 #include "store/events/query_funnel.h"
 #include "store/events/query_lifecycle.h"
 #include "store/events/query_retention.h"
@@ -25,11 +26,13 @@ struct Question {
     int64_t       from, to;      /* of the data it looks at, for what is missing */
     bool          wants_people;
     QueryGroup    cell_group;
-    union { TrendIn trend; RetentionIn retention; CycleIn cycle; FunnelIn funnel; PathsIn paths; RangeIn range; } in;
+    union { TrendIn trend; RetentionIn retention; CycleIn cycle; FunnelIn funnel; PathsIn paths; FeaturesIn features;
+        RangeIn range; } in;
     union {
         struct { TrendQuery q; TrendAnswer a; TrendCell cell; Formula formulas[TREND_FORMULAS_MAX]; } trend;
         struct { RetentionQuery q; RetentionAnswer a; RetentionCell cell; } retention;
         struct { LifecycleQuery q; LifecycleAnswer a; LifecycleCell cell; } lifecycle;
+        struct { FeaturesQuery q; FeaturesAnswer a; FeaturesCell cell; } features;
         struct { FunnelQuery q; FunnelAnswer a; FunnelCell cell; } funnel;
         struct { StickinessQuery q; StickinessAnswer a; StickinessCell cell; } stickiness;
     };
@@ -52,7 +55,8 @@ typedef struct QuestionForm {
     Msg        (*definition)(const Question *);
     QueryScope *(*scope)(Question *);
 } QuestionForm;
-extern const QuestionForm question_trend, question_retention, question_funnel, question_lifecycle, question_stickiness;
+extern const QuestionForm question_trend, question_retention, question_funnel, question_lifecycle, question_stickiness,
+    question_features;
 
 /* Helpers of the forms. field: where it stands, for errors. */
 Status question_matcher(Cx *, Question *, const char *field, const MatcherIn *, Matcher *ret) MUST_USE;
