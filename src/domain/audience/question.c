@@ -10,6 +10,7 @@ static const QuestionForm *const forms[QUESTION_KINDS_] = {
     [QUESTION_TREND] = &question_trend, [QUESTION_RETENTION] = &question_retention,
     [QUESTION_FUNNEL] = &question_funnel, [QUESTION_LIFECYCLE] = &question_lifecycle,
     [QUESTION_STICKINESS] = &question_stickiness, [QUESTION_FEATURES] = &question_features,
+    [QUESTION_PATHS] = &question_paths, [QUESTION_SEQUENCES] = &question_paths,
 };
 static const QuestionForm *form_of(const Question *q) { return forms[q->kind]; }
 static const CommonIn *common_of(const Question *q)
@@ -283,7 +284,7 @@ void question_write(JsonW *w, const Question *q, int64_t us)
     question_key_str(w, S("week_start"), str_z(WEEKS[q->scope.week_start]));
     if (q->n) write_axis(w, q);
     form_of(q)->write(w, q);
-    question_key_i64(w, S("events_read"), q->count.events);
+    if (q->count.events >= 0) question_key_i64(w, S("events_read"), q->count.events);
     question_key_i64(w, S("people"), q->count.people);
     question_key_i64(w, S("left_out"), q->count.left_out);
     write_behind(w, q);

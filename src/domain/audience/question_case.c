@@ -422,6 +422,7 @@ static Status write_answer(Cx *cx, JsonW *w, const Snapshot *snap, const Questio
     case QUESTION_LIFECYCLE:  write_lifecycle(w, q); return ST_OK;
     case QUESTION_STICKINESS: write_stickiness(w, q); return ST_OK;
     case QUESTION_FUNNEL:     return write_funnel(cx, w, snap, c, q);
+    case QUESTION_PATHS:      question_paths_case(w, q); return ST_OK;
     default: return refuse(cx, ST_INVALID, S("kind"), MSG_not_one_of,
         PARAMS({ "names", 0, S("retention, funnel, lifecycle, stickiness, paths, window_funnel") }));
     }

@@ -6,6 +6,7 @@
 #include "store/events/query_features.h"
 #include "store/events/query_funnel.h"
 #include "store/events/query_lifecycle.h"
+#include "store/events/query_paths.h"
 #include "store/events/query_retention.h"
 #include "store/events/query_stickiness.h"
 #include "store/events/query_trend.h"
@@ -34,6 +35,7 @@ struct Question {
         struct { LifecycleQuery q; LifecycleAnswer a; LifecycleCell cell; } lifecycle;
         struct { FeaturesQuery q; FeaturesAnswer a; FeaturesCell cell; } features;
         struct { FunnelQuery q; FunnelAnswer a; FunnelCell cell; } funnel;
+        struct { PathsQuery q; PathsAnswer a; PathsCell cell; Matcher after; } paths;
         struct { StickinessQuery q; StickinessAnswer a; StickinessCell cell; } stickiness;
     };
     /* the answer */
@@ -56,7 +58,8 @@ typedef struct QuestionForm {
     QueryScope *(*scope)(Question *);
 } QuestionForm;
 extern const QuestionForm question_trend, question_retention, question_funnel, question_lifecycle, question_stickiness,
-    question_features;
+    question_features, question_paths;
+void   question_paths_case(JsonW *, const Question *);     /* as the exchange format has them */
 
 /* Helpers of the forms. field: where it stands, for errors. */
 Status question_matcher(Cx *, Question *, const char *field, const MatcherIn *, Matcher *ret) MUST_USE;

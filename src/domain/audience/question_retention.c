@@ -34,7 +34,6 @@ static Status read(Cx *cx, Question *q)
     r->min_occurrences = (uint32_t)in->min_occurrences;
     r->aggregate_by = in->aggregate_by;
     r->value = in->had_value ? in->value.prop : (Str){ 0 };
-    r->count_events = true;
     TRY(read_brackets(cx, in, r));
     TRY(question_matcher(cx, q, "start_event", &in->start_event, &r->start));
     TRY(question_matcher(cx, q, "return_event", &in->return_event, &r->back));

@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "base/limits.h"
 #include "store/events/fold_series.h"
+#include "store/events/query_trend_in.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,12 +71,16 @@ static int by_people(const void *a, const void *b)
     }
     return x->group < y->group ? -1 : x->group > y->group;
 }
-/* People of the first series first, of the others where the first has none. */
+/* By the first series, by the others where it has nothing: people where people are counted, else events. */
 static int64_t rank_of(const Work *w, size_t group)
 {
     size_t last = series_width(&w->plan) - 1;
+    bool events = trend_counts(w->q);
     int64_t ret = 0;
-    for (size_t k = 0; k < w->plan.n_series && ret == 0; k++) ret = series_cell(&w->fold, group, k, last)->people;
+    for (size_t k = 0; k < w->plan.n_series && ret == 0; k++) {
+        const SeriesCell *c = series_cell(&w->fold, group, k, last);
+        ret = events ? c->events : c->people;
+    }
     return ret;
 }
 static Status rank(Cx *cx, Work *w, Ranked **ret)
@@ -186,7 +191,7 @@ static Number number_of(SeriesCell *c, const TrendSeries *s)
     return (Number){ .kind = NUMBER_NONE };
 }
 static double as_double(const Number *n) { return n->kind == NUMBER_INT ? (double)n->i : n->d; }
-static void formulas(const TrendQuery *q, Number *values, size_t line_size, size_t at)
+void trend_formulas(const TrendQuery *q, Number *values, size_t line_size, size_t at)
 {
     double v[TREND_SERIES_MAX] = { 0 };
     bool has[TREND_SERIES_MAX] = { 0 };
@@ -202,12 +207,18 @@ static void formulas(const TrendQuery *q, Number *values, size_t line_size, size
         if (formula_value(q->formulas[k], v, has, &d)) *to = (Number){ .kind = NUMBER_DOUBLE, .d = d };
     }
 }
+Status trend_room(Cx *cx, const TrendQuery *q, const Grid *grid, size_t groups, Number **ret)
+{
+    size_t n = (q->n_series + q->n_formulas) * groups * (grid->n + 1);
+    *ret = ARENA_MANY(cx->arena, Number, n + 1);
+    return *ret ? ST_OK : fail(cx, ST_NO_MEM, "trend: %zu values", n);
+}
 static Status fill(Cx *cx, Work *w, TrendAnswer *ret)
 {
     const TrendQuery *q = w->q;
-    size_t width = w->plan.grid.n + 1, line = w->n_order * width, n = (q->n_series + q->n_formulas) * line;
-    Number *values = ARENA_MANY(cx->arena, Number, n + 1);
-    if (!values) return fail(cx, ST_NO_MEM, "trend: %zu values", n);
+    size_t width = w->plan.grid.n + 1, line = w->n_order * width;
+    Number *values;
+    TRY(trend_room(cx, q, &w->plan.grid, w->n_order, &values));
     for (size_t g = 0; g < w->n_order; g++)
         for (size_t at = 0; at < width; at++) {
             for (size_t k = 0; k < q->n_series; k++) {
@@ -215,7 +226,7 @@ static Status fill(Cx *cx, Work *w, TrendAnswer *ret)
                 SeriesCell *c = w->order[g] < w->fold.n_groups ? series_cell(&w->fold, w->order[g], k, at) : &none;
                 values[k * line + g * width + at] = number_of(c, &q->series[k]);
             }
-            formulas(q, values, line, g * width + at);
+            trend_formulas(q, values, line, g * width + at);
         }
     ret->values = values;
     return ST_OK;
@@ -281,22 +292,50 @@ static void work_done(Work *w)
     series_done(&w->fold);
     groups_done(&w->fixed);
 }
+static Status by_walk(Cx *cx, Work *w, TrendAnswer *ret)
+{
+    w->fold.plan = &w->plan;
+    Status st = count_all(cx, w, &ret->groups);
+    w->texts = ret->groups;
+    if (st == ST_OK) st = fill(cx, w, ret);
+    if (st == ST_OK && w->q->cell) st = behind(cx, w);
+    work_done(w);
+    ret->n_groups = w->n_order;
+    ret->count = (QueryCount){ .events = w->count.events, .people = w->count.people, .left_out = w->count.left_out };
+    return st;
+}
+/* The first and the last period may reach past the range. */
+static Status cut_grid(Cx *cx, const Work *w, Grid *ret)
+{
+    const Grid *g = &w->plan.grid;
+    int64_t *starts = ARENA_MANY(cx->arena, int64_t, g->n + 1);
+    if (!starts) return fail(cx, ST_NO_MEM, "trend: the grid");
+    memcpy(starts, g->starts, (g->n + 1) * sizeof *starts);
+    starts[0] = w->q->from;
+    starts[g->n] = w->q->to;
+    *ret = (Grid){ g->n, starts };
+    return ST_OK;
+}
+/* CONFLICT: what is left of a breakdown cannot be said as a condition; the walk counts it all the same. */
+static Status quick_way(Cx *cx, const Work *w, TrendAnswer *ret)
+{
+    const TrendQuery *q = w->q;
+    bool counts = trend_counts(q);
+    Grid grid;
+    if (q->cell || (!counts && !trend_people(q))) return ST_CONFLICT;
+    TRY(cut_grid(cx, w, &grid));
+    return counts ? trend_by_tally(cx, w->snap, q, &grid, ret) : trend_by_presence(cx, w->snap, q, &grid, ret);
+}
 Status query_trend_run(Cx *cx, const Snapshot *snap, const TrendQuery *q, TrendAnswer *ret)
 {
     Work w = { .q = q, .snap = snap };
     *ret = (TrendAnswer){ 0 };
     TRY(prepare(cx, &w));
-    w.fold.plan = &w.plan;
-    Status st = count_all(cx, &w, &ret->groups);
-    w.texts = ret->groups;
-    if (st == ST_OK) st = fill(cx, &w, ret);
-    if (st == ST_OK && q->cell) st = behind(cx, &w);
-    work_done(&w);
+    Status st = quick_way(cx, &w, ret);
+    if (st == ST_CONFLICT) st = by_walk(cx, &w, ret);
     TRY(st);
     ret->grid = w.plan.grid;
-    ret->n_groups = w.n_order;
     ret->n_lines = q->n_series + q->n_formulas;
-    ret->count = (QueryCount){ .events = w.count.events, .people = w.count.people, .left_out = w.count.left_out };
     while (ret->count.finished < ret->grid.n && ret->grid.starts[ret->count.finished + 1] <= cx->now)
         ret->count.finished++;
     return ST_OK;

@@ -1,7 +1,8 @@
 /* query_trend: how often, how much, by how many people, period by period.
  *
  * Up to TREND_SERIES_MAX series, each an event and a measure, and formulas over them; broken down by up to three
- * values of the event or its person. Integers add up exactly; doubles with Neumaier's compensation; percentiles are exact, the
+ * values of the event or its person. Integers add up exactly; doubles with Neumaier's compensation; percentiles are
+ * exact, the
  * smallest value that at least p of 100 do not exceed (nearest rank). Values that are no numbers are left out. */
 #ifndef LIUKE_QUERY_TREND_H
 #define LIUKE_QUERY_TREND_H

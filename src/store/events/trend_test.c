@@ -176,6 +176,65 @@ TEST(every_measure_of_a_trend_equals_a_count_by_hand)
     }
     free(l);
 }
+/* The ways that do not walk: counts and sums as events lie, people from bits. Each must say what the walk does. */
+static void agree(const TrendAnswer *a, const TrendAnswer *b)
+{
+    assert_int_equal(a->n_groups, b->n_groups);
+    assert_int_equal(a->n_lines, b->n_lines);
+    for (size_t g = 0; g < a->n_groups; g++) {
+        assert_int_equal(a->groups[g].other, b->groups[g].other);
+        for (size_t i = 0; i < QUERY_BREAKDOWNS; i++)
+            assert_true(str_eq(a->groups[g].value[i], b->groups[g].value[i]));
+    }
+    for (size_t i = 0; i < a->n_lines * a->n_groups * (a->grid.n + 1); i++) {
+        assert_int_equal(a->values[i].kind != NUMBER_NONE, b->values[i].kind != NUMBER_NONE);
+        if (a->values[i].kind) same(&a->values[i], true, number(&b->values[i]));
+    }
+}
+TEST(quick_ways_and_the_walk_agree)
+{
+    static const TrendMeasure counts[] = { TREND_COUNT, TREND_SUM, TREND_MEAN, TREND_MIN, TREND_MAX };
+    Rig r;
+    const Zone *zone;
+    ScanTexts *texts;
+    TrendAnswer quick, walk;
+    Log *l = calloc(1, sizeof *l);
+    Formula f;
+    ok(zone_get(cx, S("America/New_York"), &zone));
+    rig_open(cx, &r, test_dir());
+    fill(cx, &r, l, 424242);
+    ok(scan_texts_new(cx, &texts));
+    ok(formula_read(cx, S("A - B / 2"), S("f"), 2, &f));
+    for (int round = 0; round < 24; round++) {
+        bool people = round & 1;
+        PeopleSet set;
+        TrendCell cell = { .period = 0 };
+        TrendQuery q = { .scope = { .zone = zone, .period = round % 3 ? PERIOD_DAY : PERIOD_WEEK, .week_start = 1,
+            .texts = texts }, .from = START + round * 3600000, .to = START + DAYS * DAY, .formulas = { &f },
+                .n_formulas = 1 };
+        q.series[q.n_series++] = (TrendSeries){ .event = { .name = S("buy") }, .measure = people ? TREND_PEOPLE :
+            TREND_COUNT };
+        for (size_t k = 0; k < 2; k++)
+            q.series[q.n_series++] = (TrendSeries){ .event = { .any = true }, .prop = S("price"), .measure = people ?
+                TREND_PEOPLE : counts[(size_t)round / 2 % 5] };
+        q.scope.breakdown[0] = (ScanSlot){ .kind = round / 2 % 3 == 1 ? SLOT_NAME : SLOT_PROP, .name = S("plan") };
+        q.scope.breakdown[1] = (ScanSlot){ .kind = SLOT_PROP, .name = S("price") };
+        q.scope.n_breakdown = (size_t)round / 4 % 3;
+        q.scope.breakdown_limit = round % 2 ? 4 : 2;
+        ask(cx, &r, &q, &quick);
+        ok(people_set_new(cx, ACTORS * 2, &set));
+        q.cell = &cell;
+        q.people = &set;
+        if (q.scope.n_breakdown) cell.group = &quick.groups[0];
+        ask(cx, &r, &q, &walk);                            /* with a cell it walks */
+        agree(&quick, &walk);
+        people_set_done(&set);
+        if (round == 11) while (rig_merge(cx, &r) == ST_OK) { }
+    }
+    scan_texts_done(texts);
+    rig_done(&r);
+    free(l);
+}
 TEST(formulas_and_the_people_behind_a_number)
 {
     Rig r;

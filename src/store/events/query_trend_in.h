@@ -1,0 +1,16 @@
+/* query_trend_in: what the ways of answering a trend share. Used by query_trend only. */
+#ifndef LIUKE_QUERY_TREND_IN_H
+#define LIUKE_QUERY_TREND_IN_H
+#include "store/events/query_trend.h"
+
+/* Everything but people: events are counted as they lie. */
+bool   trend_counts(const TrendQuery *);
+Status trend_by_tally(Cx *, const Snapshot *, const TrendQuery *, const Grid *, TrendAnswer *ret) MUST_USE;
+/* Only people: from bits of who was seen when. */
+bool   trend_people(const TrendQuery *);
+Status trend_by_presence(Cx *, const Snapshot *, const TrendQuery *, const Grid *, TrendAnswer *ret) MUST_USE;
+/* Values of the formulas at one place of a line, from those of the series there. */
+void   trend_formulas(const TrendQuery *, Number *values, size_t line_size, size_t at);
+/* values [line][group][period], all none. */
+Status trend_room(Cx *, const TrendQuery *, const Grid *, size_t groups, Number **ret) MUST_USE;
+#endif
