@@ -384,6 +384,26 @@ static bool packed_rest(const Packed *p, size_t first, Out o, size_t at)
     }
     return all <= o.most;
 }
+bool column_one(const Column *c, size_t i, uint64_t *ret)
+{
+    const Packed *p = &c->value;
+    size_t full = p->n / GROUP * GROUP;
+    *ret = p->base;
+    if (c->form == COLUMN_ONE) return true;
+    if (c->form != COLUMN_PACKED || p->w > 32) return false;
+    if (p->w == 0) return true;
+    if (i >= full) {
+        size_t before = full / 8 * p->w;
+        *ret += rest_one(p->at + before, p->bytes - before, (i - full) * p->w, p->w);
+        return true;
+    }
+    size_t bit = i % GROUP / 8 * p->w, shift = bit % 32;                    /* column_pack.h says where it stands */
+    const char *at = p->at + i / GROUP * p->w * 32 + bit / 32 * 32 + i % 8 * 4;
+    uint64_t v = le_get32(at);
+    if (shift + p->w > 32) v |= (uint64_t)le_get32(at + 32) << 32;
+    *ret += v >> shift & low_bits(p->w);
+    return true;
+}
 /* Values [from, to) to places at and on; from and to as column_read() wants them. */
 static bool packed_read(const Packed *p, size_t from, size_t to, Out o, size_t at)
 {

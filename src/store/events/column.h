@@ -35,6 +35,8 @@ bool column_open(Str *bytes, size_t n, Column *ret) MUST_USE;
 bool column_read(const Column *, size_t from, size_t to, uint64_t *ret) MUST_USE;
 bool column_read32(const Column *, size_t from, size_t to, uint32_t *ret) MUST_USE;
 bool column_read8(const Column *, size_t from, size_t to, uint8_t *ret) MUST_USE;
+/* Value i alone, of form ONE, or PACKED in at most 32 bits. false: it must be read with its group. */
+bool column_one(const Column *, size_t i, uint64_t *ret) MUST_USE;
 /* The runs of a column of form ONE or RUNS: values, and where each begins; both with room for n + 1. *ret_runs of them,
  * first[*ret_runs] is n. */
 bool column_runs(const Column *, uint64_t *value, uint32_t *first, uint32_t *ret_runs) MUST_USE;

@@ -1,5 +1,5 @@
 /* The feature matrix against SQL over the same random events. */
-#include "store/events/presence_world_test.h"
+#include "store/events/presence_key_test.h"
 #include "store/events/query_features.h"
 #include <sqlite3.h>
 

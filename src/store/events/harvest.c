@@ -37,6 +37,8 @@ void harvest_done(Harvest *h)
     segment_block_done(&h->block);
     for (size_t k = 0; k < GROUPS_KEYS; k++) mem_free(h->number_of[k]);
     mem_free(h->group_of);
+    mem_free(h->stretch_of);
+    mem_free(h->cross);
     mem_free(h->first);
     mem_free(h->from);
     mem_free(h->to);
@@ -112,6 +114,13 @@ Status harvest_block(Cx *cx, Harvest *h, uint32_t index)
         h->cap_people = h->block.n_people + 1;
     }
     TRY(more_picks(cx, h, h->block.n + 1));
+    if (h->runs.n > h->cap_runs) {
+        if (!room(&h->stretch_of, h->runs.n, sizeof *h->stretch_of) || !room(&h->cross, h->runs.n, 1))
+            return fail(cx, ST_NO_MEM, "harvest: runs");
+        h->cap_runs = h->runs.n;
+    }
+    presence_place(&h->part->clock, h->part->first, h->part->n, h->runs.start, h->runs.length, h->runs.n,
+        h->stretch_of, h->cross);
     h->n = h->person = h->end = 0;
     h->open = true;
     h->index = index;
@@ -162,12 +171,19 @@ static Status pick_events(Cx *cx, Harvest *h, uint32_t run, bool cross, size_t s
 {
     const PresencePart *part = h->part;
     uint32_t from = h->runs.first[run], to = h->runs.first[run + 1];
-    if (cross) TRY(segment_block_times(cx, &h->block, from, to));
+    int64_t few[SEGMENT_RUN_FEW];
+    const int64_t *time = few;
+    if (cross && to - from <= SEGMENT_RUN_FEW) {
+        TRY(segment_block_run_times(cx, &h->block, run, few));
+    } else if (cross) {
+        TRY(segment_block_times(cx, &h->block, from, to));
+        time = h->block.time + from;
+    }
     TRY(harvest_names(cx, h, from, to));
     if (!h->plain || h->plan->sel.origins) TRY(segment_block_names(cx, &h->block));
     for (uint32_t i = from; i < to; i++) {
         uint32_t mask = h->sel.name_mask[harvest_name(h, i)];
-        if (cross) stretch = presence_clock_at(&part->clock, h->block.time[i]) - part->first;
+        if (cross) stretch = presence_clock_at(&part->clock, time[i - from]) - part->first;
         if (!h->plain && !h->sel.origin_shown[h->block.origin[i]]) mask = 0;
         pick(h, i, i + 1, stretch < part->n ? mask : 0, stretch);
     }
@@ -189,20 +205,18 @@ static inline uint32_t named(const PresencePart *part, uint64_t run, bool *ret_s
 static Status pick_runs(Cx *cx, Harvest *h, uint32_t run, uint32_t end, Steady *steady)
 {
     const PresencePart *part = h->part;
-    const PresenceClock *clock = &part->clock;
     const BlockRuns *runs = &h->runs;
     bool expands = h->plan->expands, may_whole = h->steady;
     for (; run < end; run++) {
         bool sure;
         uint32_t mask = named(part, runs->mask[run], &sure), from = runs->first[run], to = runs->first[run + 1];
         if (!mask) continue;
-        size_t e = presence_clock_at(clock, runs->start[run]);
-        bool cross = runs->start[run] + (int64_t)runs->length[run] >= clock->ends[e];
-        if (!cross && e - part->first >= part->n) continue;
+        bool cross = h->cross[run];
+        if (!cross && h->stretch_of[run] < 0) continue;
         if (may_whole && !cross && (sure || expands) && steady_in(steady, from, to))
-            pick(h, from, to, mask, e - part->first);
+            pick(h, from, to, mask, (size_t)h->stretch_of[run]);
         else
-            TRY(pick_events(cx, h, run, cross, e - part->first));
+            TRY(pick_events(cx, h, run, cross, (size_t)h->stretch_of[run]));
     }
     return ST_OK;
 }

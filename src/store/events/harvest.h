@@ -29,6 +29,9 @@ typedef struct Harvest {
     BlockRuns runs;
     bool      open, plain, steady;       /* steady: all properties asked for stand in pieces */
     uint32_t  index;
+    uint32_t  cap_runs;
+    int32_t  *stretch_of;        /* of each run, as presence_place() says */
+    uint8_t  *cross;
     uint32_t *number_of[GROUPS_KEYS];    /* of each text of a slot's dictionary (or name) its number + 1 */
     uint32_t *group_of;          /* of each text of the one slot's dictionary, and of none, the group + 1 */
     GroupKey  last; uint32_t last_gid; bool has_last;

@@ -1,6 +1,6 @@
 /* Lifecycle and stickiness against SQL over the same random events, with breakdowns and the people behind a number. */
 #include "store/events/breakdown.h"
-#include "store/events/presence_world_test.h"
+#include "store/events/presence_key_test.h"
 #include "store/events/query_lifecycle.h"
 #include "store/events/query_stickiness.h"
 #include <sqlite3.h>

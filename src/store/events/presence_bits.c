@@ -28,6 +28,15 @@ static void count_plain(const uint64_t *a, const uint64_t *const *b, size_t n, s
         ret[k] += shared;
     }
 }
+static void place_plain(const PresenceClock *c, size_t first, size_t count, const int64_t *start,
+    const uint32_t *length, size_t n, int32_t *ret_stretch, uint8_t *ret_cross)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t e = presence_clock_at(c, start[i]);
+        ret_cross[i] = start[i] + (int64_t)length[i] >= c->ends[e];
+        ret_stretch[i] = e - first < count ? (int32_t)(e - first) : -1;
+    }
+}
 #if defined(__x86_64__)
 
 /* ---- AVX-512 ---- */
@@ -71,6 +80,35 @@ AVX512 static void count_avx512(const uint64_t *a, const uint64_t *const *b, siz
         ret[k] += _mm512_reduce_add_epi64(sum);
     }
 }
+/* Without optimisation gcc 12's gathers are macros that convert a mask's sign. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+AVX512 static void place_avx512(const PresenceClock *c, size_t first, size_t count, const int64_t *start,
+    const uint32_t *length, size_t n, int32_t *ret_stretch, uint8_t *ret_cross)
+{
+    const __m512i base = _mm512_set1_epi64(c->base);
+    const __m256i one = _mm256_set1_epi32(1), from = _mm256_set1_epi32((int)first), all = _mm256_set1_epi32((int)count);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        __m512i t = _mm512_loadu_si512(start + i);
+        __m512i last = _mm512_add_epi64(t, _mm512_cvtepu32_epi64(_mm256_loadu_si256((const void *)(length + i))));
+        __m512i granule = _mm512_srli_epi64(_mm512_sub_epi64(t, base), c->shift);
+        __m256i e = _mm512_i64gather_epi32(granule, c->at, 4);
+        __m512i end = _mm512_i32gather_epi64(e, c->ends, 8);
+        for (__mmask8 past; (past = _mm512_cmpge_epi64_mask(t, end)) != 0;) {
+            e = _mm256_mask_add_epi32(e, past, e, one);
+            end = _mm512_mask_i32gather_epi64(end, past, e, c->ends, 8);
+        }
+        __m256i stretch = _mm256_sub_epi32(e, from);
+        __mmask8 in = _mm256_cmplt_epu32_mask(stretch, all);
+        stretch = _mm256_mask_mov_epi32(_mm256_set1_epi32(-1), in, stretch);
+        _mm256_storeu_si256((void *)(ret_stretch + i), stretch);
+        _mm_storel_epi64((void *)(ret_cross + i),
+            _mm_maskz_set1_epi8((__mmask16)_mm512_cmpge_epi64_mask(last, end), 1));
+    }
+    place_plain(c, first, count, start + i, length + i, n - i, ret_stretch + i, ret_cross + i);
+}
+#pragma GCC diagnostic pop
 #endif
 
 static PresenceKind chosen;                                /* a test's wish */
@@ -110,4 +148,15 @@ void presence_count(const uint64_t *a, const uint64_t *const *b, size_t n, size_
     }
 #endif
     count_plain(a, b, n, words, ret);
+}
+void presence_place(const PresenceClock *c, size_t first, size_t count, const int64_t *start, const uint32_t *length,
+    size_t n, int32_t *ret_stretch, uint8_t *ret_cross)
+{
+#if defined(__x86_64__)
+    if (wide()) {
+        place_avx512(c, first, count, start, length, n, ret_stretch, ret_cross);
+        return;
+    }
+#endif
+    place_plain(c, first, count, start, length, n, ret_stretch, ret_cross);
 }

@@ -4,20 +4,6 @@
 #include "store/events/presence_in.h"
 #include "store/events/presence_keep.h"
 
-/* Stretches of time: 0 is all before the grid, i + 1 its period i, n + 1 all past it. A segment's times are looked up
- * by granules no longer than the shortest period, so that there is a step more at most. */
-typedef struct PresenceClock {
-    const int64_t *ends;         /* of each stretch, the last INT64_MAX */
-    int64_t  base;
-    unsigned shift;
-    const int32_t *at;           /* of granules from base on: the stretch in which one begins */
-} PresenceClock;
-static inline size_t presence_clock_at(const PresenceClock *c, int64_t t)
-{
-    size_t e = (size_t)c->at[(uint64_t)(t - c->base) >> c->shift];
-    while (t >= c->ends[e]) e++;
-    return e;
-}
 enum { PRESENCE_PART_MATCHERS = 8 };
 /* What a question wants of one segment. Matchers are columns' here: those that ask the same share one. */
 typedef struct PresencePart {

@@ -38,6 +38,25 @@ static inline void presence_rows_set(PresenceRows *r, size_t row, uint32_t mask,
         r->seen[__builtin_ctz(mask)][row * r->words + bit / 64] |= UINT64_C(1) << bit % 64;
 }
 
+/* Stretches of time: 0 is all before the grid, i + 1 its period i, n + 1 all past it. A segment's times are looked up
+ * by granules no longer than the shortest period, so that there is a step more at most. */
+typedef struct PresenceClock {
+    const int64_t *ends;         /* of each stretch, the last INT64_MAX */
+    int64_t  base;
+    unsigned shift;
+    const int32_t *at;           /* of granules from base on: the stretch in which one begins */
+} PresenceClock;
+static inline size_t presence_clock_at(const PresenceClock *c, int64_t t)
+{
+    size_t e = (size_t)c->at[(uint64_t)(t - c->base) >> c->shift];
+    while (t >= c->ends[e]) e++;
+    return e;
+}
+/* Of n runs the stretch in which each begins, counted from `first` and -1 outside the `count` from there; and whether
+ * its events may lie in a later one, too. No start is before the clock's base, nor past what at[] covers. */
+void   presence_place(const PresenceClock *, size_t first, size_t count, const int64_t *start, const uint32_t *length,
+    size_t n, int32_t *ret_stretch, uint8_t *ret_cross);
+
 typedef enum PresenceKind { PRESENCE_BEST, PRESENCE_PLAIN, PRESENCE_AVX512 } PresenceKind;
 /* For tests: use this way of counting and transposing, for the whole process. false: the machine does not have it. */
 bool   presence_use(PresenceKind);

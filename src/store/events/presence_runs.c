@@ -19,18 +19,6 @@ static bool room(void *p, uint32_t n, size_t size)
     if (bigger) *at = bigger;
     return bigger != NULL;
 }
-/* Where each run begins, and whether it may end elsewhere. */
-static void place_runs(PresenceRuns *r)
-{
-    const PresenceClock *c = &r->part->clock;
-    const BlockRuns *runs = &r->runs;
-    size_t first = r->part->first, n = r->part->n;
-    for (uint32_t i = 0; i < runs->n; i++) {
-        size_t e = presence_clock_at(c, runs->start[i]);
-        r->cross[i] = runs->start[i] + (int64_t)runs->length[i] >= c->ends[e];
-        r->stretch[i] = e - first < n ? (int32_t)(e - first) : -1;
-    }
-}
 static Status open_block(Cx *cx, PresenceRuns *r, uint32_t index)
 {
     const PresencePart *part = r->part;
@@ -46,7 +34,7 @@ static Status open_block(Cx *cx, PresenceRuns *r, uint32_t index)
             return fail(cx, ST_NO_MEM, "presence: runs");
         r->cap_stretch = r->runs.n;
     }
-    place_runs(r);
+    presence_place(&part->clock, part->first, part->n, r->runs.start, r->runs.length, r->runs.n, r->stretch, r->cross);
     r->open = true;
     r->index = index;
     return ST_OK;
@@ -65,14 +53,26 @@ static inline void set(uint64_t *words, uint32_t slot) { words[slot / 64] |= UIN
 
 /* ---- single events: of runs that cross, of names beyond a mask, of blocks with hidden events ---- */
 
-static void set_event(const PresenceRuns *r, uint32_t i, uint32_t slot, uint64_t **const *to)
+static void set_event(const PresenceRuns *r, int64_t time, uint32_t name, uint32_t slot, uint64_t **const *to)
 {
     const PresencePart *part = r->part;
-    size_t e = presence_clock_at(&part->clock, r->block.time[i]) - part->first;
+    size_t e = presence_clock_at(&part->clock, time) - part->first;
     if (e >= part->n) return;
     for (size_t m = 0; m < part->matchers; m++)
-        if (to[m] && (part->name[m] == (uint32_t)PRESENCE_ANY_NAME || part->name[m] == r->block.name[i]))
-            set(to[m][e], slot);
+        if (to[m] && (part->name[m] == (uint32_t)PRESENCE_ANY_NAME || part->name[m] == name)) set(to[m][e], slot);
+}
+/* Names of these events, where any is asked for. */
+static Status read_names(Cx *cx, PresenceRuns *r, uint32_t from, uint32_t to)
+{
+    bool named = false;
+    for (size_t m = 0; m < r->part->matchers; m++) named |= r->part->name[m] != (uint32_t)PRESENCE_ANY_NAME;
+    if (!named) return ST_OK;
+    Status st = segment_block_names8(cx, &r->block, from, to);
+    return st == ST_NOT_FOUND ? segment_block_names_of(cx, &r->block, from, to) : st;
+}
+static inline uint32_t name_at(const PresenceRuns *r, uint32_t i)
+{
+    return r->block.name8 ? r->block.name8[i] : r->block.name ? r->block.name[i] : 0;
 }
 /* Nothing that an event of the run could add. */
 static bool settled(const PresenceRuns *r, uint32_t run, uint32_t slot, uint64_t **const *to)
@@ -95,9 +95,16 @@ static Status look_at(Cx *cx, PresenceRuns *r, uint64_t **const *to)
     for (uint32_t k = 0; k < r->n_pending; k++) {
         uint32_t run = r->pending[k].run, from = r->runs.first[run], end = r->runs.first[run + 1];
         if (settled(r, run, r->pending[k].slot, to)) continue;
-        TRY(segment_block_times(cx, &r->block, from, end));
-        TRY(segment_block_names_of(cx, &r->block, from, end));
-        for (uint32_t i = from; i < end; i++) set_event(r, i, r->pending[k].slot, to);
+        int64_t few[SEGMENT_RUN_FEW];
+        const int64_t *time = few;
+        if (end - from <= SEGMENT_RUN_FEW) {
+            TRY(segment_block_run_times(cx, &r->block, run, few));
+        } else {
+            TRY(segment_block_times(cx, &r->block, from, end));
+            time = r->block.time + from;
+        }
+        TRY(read_names(cx, r, from, end));
+        for (uint32_t i = from; i < end; i++) set_event(r, time[i - from], name_at(r, i), r->pending[k].slot, to);
     }
     r->n_pending = 0;
     return ST_OK;
@@ -109,7 +116,8 @@ static Status by_event(Cx *cx, PresenceRuns *r, uint32_t person, uint32_t end, u
     TRY(segment_block_names(cx, b));
     for (uint32_t p = person; p < end; p++)
         for (uint32_t i = b->first[p]; i < b->first[p + 1]; i++)
-            if (!(r->part->seg->origins[b->origin[i]].flags & r->part->hide)) set_event(r, i, b->key[p] - lo, to);
+            if (!(r->part->seg->origins[b->origin[i]].flags & r->part->hide))
+                set_event(r, b->time[i], b->name[i], b->key[p] - lo, to);
     return ST_OK;
 }
 

@@ -1,6 +1,6 @@
 /* Presence against a naive walk over the same random events, in every form and by every way. */
 #include "store/events/presence_in.h"
-#include "store/events/presence_world_test.h"
+#include "store/events/presence_key_test.h"
 
 typedef struct Seen {
     uint32_t root;
@@ -246,4 +246,36 @@ TEST(every_way_of_turning_and_counting_bits_gives_the_same)
         assert_memory_equal(counted, counts, sizeof counts);
     }
     assert_true(presence_use(PRESENCE_BEST));
+}
+TEST(every_way_of_placing_runs_gives_the_same)
+{
+    enum { RUNS = 1003, ENDS = 12 };
+    static int64_t start[RUNS], ends[ENDS];
+    static uint32_t length[RUNS];
+    static int32_t at[64], want[RUNS], got[RUNS];
+    static uint8_t crosses[RUNS], crossed[RUNS];
+    uint64_t x = 7;
+    (void)cx;
+    for (size_t i = 0; i < ENDS; i++) ends[i] = i + 1 < ENDS ? -500 + (int64_t)i * 1000 : INT64_MAX;
+    for (size_t coarse = 0; coarse < 2; coarse++) {        /* with granules of one period, and of several */
+        PresenceClock c = { .ends = ends, .base = -1000, .shift = coarse ? 12 : 9, .at = at };
+        for (size_t g = 0, e = 0; g < COUNT(at); g++) {
+            while (c.base + ((int64_t)g << c.shift) >= ends[e]) e++;
+            at[g] = (int32_t)e;
+        }
+        for (size_t i = 0; i < RUNS; i++) {
+            x = x * UINT64_C(6364136223846793005) + 1442695040888963407;
+            start[i] = -1000 + (int64_t)(x >> 33) % 13000;
+            if (i % 5 == 0) start[i] = ends[i % (ENDS - 1)];
+            length[i] = (uint32_t)(x >> 20) % 1500 * (i % 3 > 0);
+        }
+        assert_true(presence_use(PRESENCE_PLAIN));
+        presence_place(&c, 2, 7, start, length, RUNS, want, crosses);
+        if (presence_use(PRESENCE_AVX512)) {
+            presence_place(&c, 2, 7, start, length, RUNS, got, crossed);
+            assert_memory_equal(got, want, sizeof want);
+            assert_memory_equal(crossed, crosses, sizeof crosses);
+        }
+        assert_true(presence_use(PRESENCE_BEST));
+    }
 }

@@ -6,7 +6,7 @@
 #include "store/events/query_lifecycle.h"
 #include "store/events/query_retention.h"
 #include "store/events/query_stickiness.h"
-#include "store/events/presence_world_test.h"
+#include "store/events/presence_key_test.h"
 
 static void put(Cx *cx, Rig *r, uint64_t who, const char *name, const char *time)
 {

@@ -4,7 +4,7 @@
 #include "base/limits.h"
 #include "store/events/ask.h"
 #include "store/events/breakdown.h"
-#include "store/events/presence_world_test.h"
+#include "store/events/presence_key_test.h"
 #include "store/events/query_retention.h"
 #include <limits.h>
 #include <math.h>

@@ -91,6 +91,10 @@ Status segment_block_runs(Cx *, Segment *, uint32_t index, Block *, BlockRuns *r
 bool   segment_block_plain(const Block *, uint8_t hide);   /* no event of the block has one of these EVENT_* flags */
 /* Of events [from, to), in whole groups of 256; cheap to ask again for a group that is there. */
 Status segment_block_times(Cx *, Block *, uint32_t from, uint32_t to) MUST_USE;
+/* The times of the events of one run, at most SEGMENT_RUN_FEW of them, into ret: for a few runs here and there, whose
+ * groups are not worth decoding. */
+enum { SEGMENT_RUN_FEW = 64 };
+Status segment_block_run_times(Cx *, Block *, uint32_t run, int64_t *ret) MUST_USE;
 Status segment_block_names_of(Cx *, Block *, uint32_t from, uint32_t to) MUST_USE;     /* name, not origin */
 /* name8 instead of name; NOT_FOUND: the segment has more than 256 names. */
 Status segment_block_names8(Cx *, Block *, uint32_t from, uint32_t to) MUST_USE;

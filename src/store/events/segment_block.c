@@ -351,6 +351,29 @@ static bool below(const Column *c, uint32_t n)
     return c->form == COLUMN_PACKED && c->value.w < 32 && c->value.base < n &&
         c->value.base + (UINT64_C(1) << c->value.w) <= n;
 }
+static Status run_times(Cx *cx, Block *b, uint32_t run, int64_t *ret)
+{
+    const BlockRuns *r = &b->runs;
+    uint32_t from = r->first[run], n = r->first[run + 1] - from;
+    uint64_t delta, sum = 0;
+    if (!b->delta) TRY(open_times(cx, b));
+    ret[0] = r->start[run];
+    for (uint32_t k = 1; k < n; k++) {
+        if (!column_one(&b->deltas, from - run + k - 1, &delta)) {
+            TRY(segment_block_times(cx, b, from, from + n));
+            memcpy(ret, b->time + from, n * sizeof *ret);
+            return ST_OK;
+        }
+        sum += delta;
+        if (delta > UINT32_MAX || sum > r->length[run]) return segment_broken(cx, b->seg, "times");
+        ret[k] = ret[0] + (int64_t)sum;
+    }
+    return ret[n - 1] <= b->seg->blocks[b->index].max ? ST_OK : segment_broken(cx, b->seg, "times");
+}
+Status segment_block_run_times(Cx *cx, Block *b, uint32_t run, int64_t *ret)
+{
+    return segment_note(b->seg, run_times(cx, b, run, ret));
+}
 static Status open_names(Cx *cx, Block *b)
 {
     Str s;

@@ -1,5 +1,5 @@
 /* Tallies against a naive walk over the same random events. */
-#include "store/events/presence_world_test.h"
+#include "store/events/presence_key_test.h"
 #include "store/events/tally.h"
 #include <math.h>
 
