@@ -49,7 +49,7 @@ Status tail_add(Cx *cx, Tail *t, const TailRow *r)
     return ST_OK;
 }
 
-enum { DIGIT = 11, BINS = 1 << DIGIT };
+enum { DIGIT = 11, BINS = 1 << DIGIT, FEW = 16 };
 static uint64_t by_time(const Row *r) { return (uint64_t)r->time ^ UINT64_C(1) << 63; }
 static uint64_t by_key(const Row *r) { return r->key; }
 static uint64_t by_month(const Row *r) { return (uint32_t)r->month ^ 1U << 31; }
@@ -80,10 +80,50 @@ static Row *sort_by(Row *a, size_t n, Row *b, uint64_t (*of)(const Row *))
     }
     return a;
 }
+static bool is_before(const Row *a, const Row *b)
+{
+    if (a->month != b->month) return a->month < b->month;
+    return a->key != b->key ? a->key < b->key : a->time < b->time;
+}
+static size_t run_end(const Row *rows, size_t from, size_t n)
+{
+    size_t i = from < n ? from + 1 : n;
+    while (i < n && !is_before(&rows[i], &rows[i - 1])) i++;
+    return i;
+}
+static void merge_two(const Row *a, const Row *a_end, const Row *b, const Row *b_end, Row *to)
+{
+    while (a < a_end && b < b_end) *to++ = is_before(b, a) ? *b++ : *a++;
+    memcpy(to, a, (size_t)(a_end - a) * sizeof *to);
+    memcpy(to + (a_end - a), b, (size_t)(b_end - b) * sizeof *to);
+}
+/* Rows that come as a few sorted stretches, as one person's do out of several files: neighbours are merged until one is
+ * left. Says in which of the two arrays they are. */
+static Row *merge_runs(Row *a, size_t n, Row *b)
+{
+    for (size_t first = run_end(a, 0, n); first < n; first = run_end(a, 0, n)) {
+        for (size_t i = 0, mid, end; i < n; i = end) {
+            mid = run_end(a, i, n);
+            end = run_end(a, mid, n);
+            merge_two(a + i, a + mid, a + mid, a + end, b + i);
+        }
+        Row *swap = a;
+        a = b;
+        b = swap;
+    }
+    return a;
+}
+static bool is_few(const Row *rows, size_t n)
+{
+    size_t runs = 1;
+    for (size_t i = 1; i < n && runs <= FEW; i++) runs += is_before(&rows[i], &rows[i - 1]);
+    return runs <= FEW;
+}
 void tail_sort(Row *rows, size_t n, Row *room)
 {
     Row *a = rows;
     uint64_t (*const keys[])(const Row *) = { by_time, by_key, by_month };
-    for (size_t k = 0; k < COUNT(keys); k++) a = sort_by(a, n, a == rows ? room : rows, keys[k]);
+    if (is_few(rows, n)) a = merge_runs(a, n, room);
+    else for (size_t k = 0; k < COUNT(keys); k++) a = sort_by(a, n, a == rows ? room : rows, keys[k]);
     if (a != rows) memcpy(rows, a, n * sizeof *rows);
 }
