@@ -238,48 +238,79 @@ static uint32_t plain_instant(const FunnelRules *r, int64_t *entry, const Span *
     for (; mask; mask &= mask - 1) got |= plain_step(r, entry, (size_t)__builtin_ctz(mask), t);
     return got;
 }
-/* Where no more is asked than how far, and each event is of one step at most: only the entry of each level's latest
- * attempt is kept. false: some event is of several steps. */
-static bool plain_level(const FunnelRules *r, const Span *s, uint32_t *ret)
+/* How far, where each event is of one step at most: only the entry of each level's latest attempt is kept. */
+typedef struct Plain {
+    uint32_t got;                /* steps taken: low bits */
+    bool     many;               /* some event is of several steps: nothing here is right */
+    size_t   at;                 /* the event that took the last of them first, */
+    int64_t  entry;              /* and when that attempt began */
+} Plain;
+static inline __attribute__((always_inline)) Plain plain_walk(const FunnelRules *r, const Span *s, bool where)
 {
-    int64_t entry[FUNNEL_STEPS_MAX + 1], before = NEVER;
+    int64_t entry[FUNNEL_STEPS_MAX + 1], before = NEVER, began = NEVER;
     uint32_t got = 0, many = 0, last = UINT32_C(1) << (r->n - 1);
-    for (size_t p = 0; p <= r->n; p++) entry[p] = NEVER;
+    size_t at = 0;
+    for (size_t k = 0; k <= r->n; k++) entry[k] = NEVER;
     for (size_t i = 0; i < s->n && !(got & last); i++) {
         int64_t t = s->time[i];
-        uint32_t mask = s->mask[i];
+        uint32_t mask = s->mask[i], had = got;
+        size_t step = (size_t)__builtin_ctz(mask);
         many |= mask & (mask - 1);
         entry[0] = t < r->to ? t : NEVER;
-        got |= plain_step(r, entry, (size_t)__builtin_ctz(mask), t);
+        int64_t e = entry[step];
+        got |= plain_step(r, entry, step, t);
         if (__builtin_expect(t == before, 0)) got |= plain_instant(r, entry, s, i);
         before = t;
+        if (!where) continue;
+        at = got != had ? i : at;
+        began = got != had ? e : began;
     }
-    *ret = got;
-    return many == 0;
+    return (Plain){ .got = got, .many = many != 0, .at = at, .entry = began };
+}
+/* The events of the attempt: a walk from its entry to where it got to. Nothing before it can matter to it. */
+static void plain_events(const FunnelRules *r, const Span *s, const Plain *p, FunnelReach *ret)
+{
+    size_t from = p->at, to = p->at + 1;
+    bool alone = (from == 0 || s->time[from - 1] != s->time[from]) && (to == s->n || s->time[to] != s->time[from]);
+    if (!alone) from = 0, to = s->n;                       /* of one instant: who was first is not known here */
+    while (alone && from > 0 && s->time[from - 1] >= p->entry) from--;
+    fold_funnel_walk(r, &(FunnelEvents){ to - from, s->time + from, s->mask + from }, NULL, ret);
+    for (size_t k = 0; k < ret->level; k++) ret->at[k] += (uint32_t)from;
+}
+static bool needs_events(const FunnelWants *w)
+{
+    return w->times || w->convert || (w->n_keys && w->touch == FUNNEL_AT_STEP) ||
+        (w->pick && w->pick->who == FUNNEL_TIME);
 }
 static bool is_plain(const FunnelWants *w)
 {
     const FunnelRules *r = &w->rules;
-    return r->order == FUNNEL_ORDERED && !r->optional && !r->by_step && !r->n_spoils && !w->entries && !w->times &&
-        !w->convert && !w->hold && !w->pick && (!w->n_keys || w->touch == FUNNEL_FIRST_TOUCH ||
-        w->touch == FUNNEL_LAST_TOUCH);
+    return r->order == FUNNEL_ORDERED && !r->optional && !r->by_step && !r->n_spoils && !w->entries && !w->hold &&
+        (!w->n_keys || w->touch != FUNNEL_ALL_EVENTS);
 }
 static void plain_person(Fold *fold, const Span *s)
 {
     FoldFunnel *f = (FoldFunnel *)fold;
+    const FunnelWants *w = f->wants;
     Telling t = { .f = f, .s = s };
     FunnelReach reach;
-    uint32_t got;
-    if (__builtin_expect(!plain_level(&f->wants->rules, s, &got), 0)) {
-        fold_funnel_walk(&f->wants->rules, &(FunnelEvents){ s->n, s->time, s->mask }, NULL, &reach);
-        got = reach.did;
-    }
-    if (!f->wants->n_keys) {
-        f->plain[32 - (got ? __builtin_clz(got) : 32)]++;
+    bool where = needs_events(w);
+    Plain p = where ? plain_walk(&w->rules, s, true) : plain_walk(&w->rules, s, false);
+    if (__builtin_expect(p.many, 0)) {
+        fold_funnel_walk(&w->rules, &(FunnelEvents){ s->n, s->time, s->mask }, NULL, &reach);
+        if (reach.level) tell(&t, &reach);
         return;
     }
-    if (!got) return;
-    reach = (FunnelReach){ .did = got };
+    if (!p.got) return;
+    reach.level = (uint8_t)(32 - __builtin_clz(p.got));
+    if (!w->n_keys && !w->pick && (!where || reach.level == 1)) {
+        f->plain[reach.level]++;
+        return;
+    }
+    reach.excluded = false;
+    reach.did = p.got;
+    reach.at[0] = (uint32_t)p.at;
+    if (reach.level > 1 && where) plain_events(&w->rules, s, &p, &reach);
     tell(&t, &reach);
 }
 static void person(Fold *fold, const Span *s)

@@ -294,6 +294,33 @@ TEST(an_optional_step_may_be_left_out_and_is_counted_when_taken)
     assert_int_equal(walk(&with).did, 7);
 }
 
+/* ---- the fold keeps no attempts where it need not: what it adds up is what the walk finds ---- */
+
+TEST(the_fold_counts_and_times_what_the_walk_finds)
+{
+    dice = 21;
+    for (int turn = 0; turn < 20000; turn++) {
+        Life l = random_life(2 + rnd(3), 4, rnd(4) == 0, rnd(2) ? 1 : 0);
+        for (size_t i = 0; i < l.n; i++) if (!(l.mask[i] &= (1U << l.r.n) - 1)) l.mask[i] = 1;
+        FunnelWants w = { .rules = l.r, .times = rnd(2), .convert = rnd(2), .from_step = 0, .to_step = l.r.n - 1 };
+        FoldFunnel f;
+        FunnelReach want = walk(&l);
+        ok(fold_funnel_init(cx, &f, &w));
+        f.fold.person(&f.fold, &(Span){ .n = l.n, .time = l.time, .mask = l.mask });
+        ok(f.fold.st);
+        for (size_t s = 0; s < l.r.n; s++) {
+            bool timed = s > 0 && w.times && s < want.level;
+            if (s > 0 || w.convert) timed |= s == 0 && want.level == l.r.n;
+            if (fold_funnel_people(&f, 0, s) != (s < want.level) || f.times[s].n != timed) show(&l);
+            assert_int_equal(fold_funnel_people(&f, 0, s), s < want.level);
+            assert_int_equal(f.times[s].n, timed);
+            size_t from = s ? s - 1 : 0, to = s ? s : l.r.n - 1;
+            if (timed) assert_int_equal(fold_funnel_ms(&f.times[s], 0), l.time[want.at[to]] - l.time[want.at[from]]);
+        }
+        f.fold.done(&f.fold);
+    }
+}
+
 /* ---- entries ---- */
 
 typedef struct Told { unsigned level[MOST + 1]; size_t n; } Told;
