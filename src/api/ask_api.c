@@ -18,9 +18,13 @@ static Status answer(Cx *cx, const Snapshot *snap, const Asked *a, ScanRun *run,
     int64_t start = clock_mono_us();
     Buf b = buf_new(cx->arena, ANSWER_BYTES);
     JsonW w = { .b = &b };
+    const Str *damaged;
+    size_t n;
     TRY(scope_of(cx, a->app, &scope));
     TRY(question_read(cx, &scope, a->json, q));
     TRY(question_run(cx, snap, run, *q));
+    TRY(events_missing(cx, a->app->events, &damaged, &n));
+    TRY(question_missing(cx, *q, damaged, n));
     question_write(&w, *q, clock_mono_us() - start);
     if (b.bad) return fail(cx, ST_NO_MEM, "ask: the answer");
     *ret = (AsksAnswer){ .text = buf_str(&b), .until = question_until(*q) };

@@ -1,11 +1,9 @@
-/* limits: every maximum a caller can meet, in one place. docs/guide/en/limits.md and zh/limits.md repeat
- * them (tools/limits.py). */
+/* limits: every maximum a caller can meet; docs/guide/{en,zh}/limits.md repeat them (tools/limits.py). */
 #ifndef LIUKE_LIMITS_H
 #define LIUKE_LIMITS_H
 
 enum {
-    /* memory of one request, job or test */
-    CX_ARENA_MAX          = 16 << 20,
+    CX_ARENA_MAX          = 16 << 20,        /* memory of one request, job or test */
 
     /* json */
     JSON_DEPTH_MAX        = 64,

@@ -179,6 +179,16 @@ static Status add_missing(Cx *cx, const Snapshot *snap, Question *q)
     q->missing = missing;
     return ST_OK;
 }
+Status question_missing(Cx *cx, Question *q, const Str *more, size_t n)
+{
+    Str *all = ARENA_MANY(cx->arena, Str, q->n_missing + n + 1);
+    if (!all) return fail(cx, ST_NO_MEM, "question: what is missing");
+    for (size_t i = 0; i < q->n_missing; i++) all[i] = q->missing[i];
+    for (size_t i = 0; i < n; i++) all[q->n_missing + i] = more[i];
+    q->missing = all;
+    q->n_missing += n;
+    return ST_OK;
+}
 static Status find_behind(Cx *cx, const Snapshot *snap, Question *q)
 {
     Hash128 *keys = ARENA_MANY(cx->arena, Hash128, QUESTION_BEHIND);

@@ -12,6 +12,8 @@ typedef struct Question Question;
 Status question_read(Cx *, const AudienceScope *, Str json, Question **ret) MUST_USE;
 /* LIMITED question_stopped, question_time, question_memory of the run. */
 Status question_run(Cx *, const Snapshot *, ScanRun *, Question *) MUST_USE;
+/* More damaged files that the answer lacks: of the log, which a snapshot does not know. */
+Status question_missing(Cx *, Question *, const Str *, size_t n) MUST_USE;
 /* us: how long it took. */
 void   question_write(JsonW *, const Question *, int64_t us);
 void   question_done(Question *);                /* NULL is fine */

@@ -238,24 +238,3 @@ static const Field features_fields[] = {
     FIELD(FeaturesIn, without, F_BOOL, .doc = "instead the active people who did not"),
 };
 const Shape question_features_shape = SHAPE("question_features", FeaturesIn, features_fields);
-
-static const Field range_fields[] = {
-    COMMON(RangeIn),
-    { .key = "period", .at = offsetof(RangeIn, c.period), .type = F_ENUM, .names = PERIODS,
-        .doc = "sessions, features: the step of the time axis" },
-    FIELD(RangeIn, from, F_STR, .required = true, .max = 40, .doc = "date or time, inclusive"),
-    FIELD(RangeIn, to, F_STR, .required = true, .max = 40, .doc = "date or time, exclusive"),
-    FIELD(RangeIn, event, F_OBJECT, .of = &matcher_shape, .was = offsetof(RangeIn, had_event),
-        .doc = "pages: what counts as a view; left out: $pageview"),
-    FIELD(RangeIn, start_event, F_OBJECT, .of = &matcher_shape, .was = offsetof(RangeIn, had_start),
-        .doc = "findings: what begins a person's story"),
-    FIELD(RangeIn, return_event, F_OBJECT, .of = &matcher_shape, .was = offsetof(RangeIn, had_return),
-        .doc = "findings: what counts as having stayed"),
-    FIELD(RangeIn, prop, F_STR, .max = PROP_NAME_BYTES_MAX,
-        .doc = "pages: the property that names the page; features: the one that names the feature"),
-    FIELD(RangeIn, dwell, F_STR, .max = PROP_NAME_BYTES_MAX, .doc = "pages: the property with the active seconds"),
-    FIELD(RangeIn, session_gap, F_I64, .min = 1, .max = 100000, .doc = "minutes without an event; left out: 30"),
-    FIELD(RangeIn, within, F_I64, .min = 1, .max = 366, .doc = "findings: days after the start that are looked at"),
-    FIELD(RangeIn, limit, F_I64, .min = 1, .max = 1000, .doc = "rows told; left out: 50"),
-};
-const Shape question_range_shape = SHAPE("question_range", RangeIn, range_fields);

@@ -92,13 +92,6 @@ typedef struct FeaturesIn {
     MatcherIn active, event;
     bool without;
 } FeaturesIn;
-typedef struct RangeIn {         /* sessions, pages, findings */
-    CommonIn c;
-    Str  kind, from, to, prop, dwell;
-    MatcherIn event, start_event, return_event;
-    int64_t session_gap, limit, within;
-    bool had_event, had_start, had_return;
-} RangeIn;
 extern const Shape question_trend_shape, question_retention_shape, question_funnel_shape, question_cycle_shape,
-    question_paths_shape, question_features_shape, question_range_shape;
+    question_paths_shape, question_features_shape;
 #endif

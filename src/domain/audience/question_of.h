@@ -28,7 +28,7 @@ struct Question {
     bool          wants_people;
     QueryGroup    cell_group;
     union { TrendIn trend; RetentionIn retention; CycleIn cycle; FunnelIn funnel; PathsIn paths; FeaturesIn features;
-        RangeIn range; } in;
+        } in;
     union {
         struct { TrendQuery q; TrendAnswer a; TrendCell cell; Formula formulas[TREND_FORMULAS_MAX]; } trend;
         struct { RetentionQuery q; RetentionAnswer a; RetentionCell cell; } retention;

@@ -3,7 +3,7 @@
  * cell is also computed in plain SQL. */
 #include "base/csv.h"
 #include "base/limits.h"
-#include "store/events/ask.h"
+#include "store/events/ask_rig_test.h"
 #include "store/events/state_rig_test.h"
 #include <sqlite3.h>
 #include <stdio.h>

@@ -1,4 +1,3 @@
-#include "store/events/ask.h"
 #include "store/events/person.h"
 #include "store/events/scan.h"
 
@@ -25,27 +24,4 @@ Status events_scan(Cx *cx, Events *e, int64_t from, int64_t to, EventsRow *each,
     Status st = scan_rows(cx, &snap, from, to, true, each_row, &(Each){ each, arg, &snap });
     snapshot_done(cx, &snap);
     return st;
-}
-/* What the state knows to be missing, and the damaged files of the log. */
-static Status add_log(Cx *cx, Events *e, Answer *a)
-{
-    const Str *log;
-    size_t n;
-    TRY(events_missing(cx, e, &log, &n));
-    if (n == 0) return ST_OK;
-    Str *all = ARENA_MANY(cx->arena, Str, a->n_missing + n);
-    if (!all) return fail(cx, ST_NO_MEM, "ask: what is missing");
-    for (size_t i = 0; i < a->n_missing; i++) all[i] = a->missing[i];
-    for (size_t i = 0; i < n; i++) all[a->n_missing + i] = log[i];
-    a->missing = all;
-    a->n_missing += n;
-    return ST_OK;
-}
-Status ask_run(Cx *cx, Events *e, Str question, Answer *ret)
-{
-    Answer a;
-    TRY(ask_state(cx, events_state(e), question, &a));
-    TRY(add_log(cx, e, &a));
-    *ret = a;
-    return ST_OK;
 }

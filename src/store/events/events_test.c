@@ -1,6 +1,6 @@
 #include "tests/test.h"
 #include "base/fs.h"
-#include "store/events/ask.h"
+#include "store/events/ask_rig_test.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>

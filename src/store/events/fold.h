@@ -10,7 +10,8 @@
 #include "base/base.h"
 
 /* One slot of the chosen events: kind is a PropKind. Values as in BlockProp: 0/1, the int64, the double's bits; a
- * text's number in ScanPlan.texts (equal texts, equal numbers, in all threads); a list as the number of its JSON text. */
+ * text's number in ScanPlan.texts (equal texts, equal numbers, in all threads); a list as the number of its JSON
+ * text. */
 typedef struct FoldCol { const uint8_t *kind; const uint64_t *value; } FoldCol;
 typedef struct Span {
     uint32_t root;               /* the person */
@@ -25,7 +26,8 @@ struct Fold {
     Status (*fork)(Cx *, const Fold *, Fold **ret);       /* an empty one of the same question, on the heap */
     void   (*merge)(Fold *, Fold *from);
     void   (*done)(Fold *);      /* frees what fork() made */
-    Status  st;                  /* set by person() or merge() when it cannot go on: NO_MEM or LIMITED; the scan stops */
+    /* set by person() or merge() when it cannot go on: NO_MEM or LIMITED; the scan stops */
+    Status  st;
 };
 typedef struct Grid { size_t n; const int64_t *starts; } Grid;           /* n periods by their starts (n + 1 numbers) */
 /* The period that holds t, looking from period i on (times ascend); n: past the end. t is not before the grid. */

@@ -1,79 +1,5 @@
 #include "store/events/fold_series.h"
-#include <math.h>
 #include <string.h>
-
-/* ---- totals ---- */
-
-static void add_double(Total *t, double v)
-{
-    double sum = t->part + v;
-    t->rest += fabs(t->part) >= fabs(v) ? (t->part - sum) + v : (v - sum) + t->part;
-    t->part = sum;
-}
-static void widen(Total *t, double min, double max)
-{
-    if (t->n == 0 || min < t->min) t->min = min;
-    if (t->n == 0 || max > t->max) t->max = max;
-}
-void total_add(Total *t, uint8_t kind, uint64_t value)
-{
-    if (kind == PROP_INT) {
-        int64_t v = (int64_t)value;
-        t->whole += v;
-        if (!t->any_int || v < t->i_min) t->i_min = v;
-        if (!t->any_int || v > t->i_max) t->i_max = v;
-        t->any_int = true;
-        widen(t, (double)v, (double)v);
-    } else if (kind == PROP_DOUBLE) {
-        double v;
-        memcpy(&v, &value, sizeof v);
-        if (!isfinite(v)) return;
-        add_double(t, v);
-        t->any_double = true;
-        widen(t, v, v);
-    } else {
-        return;
-    }
-    t->n++;
-}
-void total_join(Total *t, const Total *from)
-{
-    if (from->n == 0) return;
-    t->whole += from->whole;
-    add_double(t, from->part);
-    t->rest += from->rest;
-    if (from->any_int && (!t->any_int || from->i_min < t->i_min)) t->i_min = from->i_min;
-    if (from->any_int && (!t->any_int || from->i_max > t->i_max)) t->i_max = from->i_max;
-    t->any_int |= from->any_int;
-    t->any_double |= from->any_double;
-    widen(t, from->min, from->max);
-    t->n += from->n;
-}
-static Number none(void) { return (Number){ .kind = NUMBER_NONE }; }
-static Number of_double(double d) { return isfinite(d) ? (Number){ .kind = NUMBER_DOUBLE, .d = d } : none(); }
-static Number of_int(int64_t i) { return (Number){ .kind = NUMBER_INT, .i = i }; }
-Number total_sum(const Total *t)
-{
-    if (t->n == 0) return of_int(0);
-    if (!t->any_double && t->whole <= INT64_MAX && t->whole >= INT64_MIN) return of_int((int64_t)t->whole);
-    return of_double((double)((long double)t->whole + (long double)t->part + (long double)t->rest));
-}
-Number total_mean(const Total *t)
-{
-    if (t->n == 0) return none();
-    return of_double((double)(((long double)t->whole + (long double)t->part +
-        (long double)t->rest) / (long double)t->n));
-}
-Number total_least(const Total *t)
-{
-    if (t->n == 0) return none();
-    return t->any_double ? of_double(t->min) : of_int(t->i_min);
-}
-Number total_most(const Total *t)
-{
-    if (t->n == 0) return none();
-    return t->any_double ? of_double(t->max) : of_int(t->i_max);
-}
 
 /* ---- cells ---- */
 
@@ -104,6 +30,13 @@ static bool reach(SeriesFold *f, size_t groups)
     f->n_groups = groups;
     return true;
 }
+static bool total_of(SeriesFold *f, SeriesCell *c)
+{
+    if (c->total) return true;
+    c->total = room(f, sizeof *c->total);
+    if (c->total) *c->total = TALLY_NOTHING;
+    return c->total != NULL;
+}
 static bool value_add(SeriesFold *f, SeriesCell *c, const TrendSeries *s, uint8_t kind, uint64_t value)
 {
     if (kind != PROP_INT && kind != PROP_DOUBLE) return true;
@@ -122,8 +55,8 @@ static bool value_add(SeriesFold *f, SeriesCell *c, const TrendSeries *s, uint8_
         c->values[c->n_values++] = d;
         return true;
     }
-    if (!c->total && !(c->total = room(f, sizeof *c->total))) return false;
-    total_add(c->total, kind, value);
+    if (!total_of(f, c)) return false;
+    tally_add_value(c->total, kind, value);
     return true;
 }
 static bool event_into(SeriesFold *f, const Span *s, size_t i, size_t group, size_t series, size_t at)
@@ -176,8 +109,8 @@ static bool cell_join(SeriesFold *f, SeriesCell *c, const SeriesCell *from, cons
         memcpy(&bits, &from->values[i], sizeof bits);
         if (!value_add(f, c, s, PROP_DOUBLE, bits)) return false;
     }
-    if (from->total && !c->total && !(c->total = room(f, sizeof *c->total))) return false;
-    if (from->total) total_join(c->total, from->total);
+    if (from->total && !total_of(f, c)) return false;
+    if (from->total) tally_add(c->total, from->total);
     return true;
 }
 static void series_merge(Fold *fold, Fold *other)

@@ -4,29 +4,13 @@
  * the other, in which a person counts once whichever values they had. */
 #ifndef LIUKE_FOLD_SERIES_H
 #define LIUKE_FOLD_SERIES_H
-#include "store/events/groups.h"
 #include "store/events/query_trend.h"
-
-/* What a sum is made of: exact in the integers, compensated in the doubles (Neumaier 1974). */
-typedef struct Total {
-    __extension__ __int128 whole;
-    double  part, rest;
-    int64_t n;                   /* values */
-    double  min, max;
-    int64_t i_min, i_max;        /* of the integers among them */
-    bool    any_double, any_int;
-} Total;
-void   total_add(Total *, uint8_t kind, uint64_t value);  /* kinds that are no number change nothing */
-void   total_join(Total *, const Total *);
-Number total_sum(const Total *);
-Number total_mean(const Total *);
-Number total_least(const Total *);
-Number total_most(const Total *);
+#include "store/events/tally.h"
 
 typedef struct SeriesCell {
     int64_t  events, people;
     uint32_t last;               /* root + 1 of the person counted last */
-    Total   *total;              /* from TREND_SUM on */
+    TallyValue *total;           /* from TREND_SUM on */
     double  *values; size_t n_values, cap_values;         /* of a percentile */
 } SeriesCell;
 typedef struct SeriesPlan {

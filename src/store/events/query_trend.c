@@ -174,18 +174,17 @@ static Number percentile(SeriesCell *c, double p)
 static Number whole(int64_t i) { return (Number){ .kind = NUMBER_INT, .i = i }; }
 static Number number_of(SeriesCell *c, const TrendSeries *s)
 {
-    static const Total empty;
-    const Total *t = c->total ? c->total : &empty;
+    const TallyValue *t = c->total ? c->total : &TALLY_NOTHING;
     switch (s->measure) {
     case TREND_COUNT:      return whole(c->events);
     case TREND_PEOPLE:     return whole(c->people);
     case TREND_PER_PERSON:
         if (c->people == 0) return (Number){ .kind = NUMBER_NONE };
         return (Number){ .kind = NUMBER_DOUBLE, .d = (double)c->events / (double)c->people };
-    case TREND_SUM:        return total_sum(t);
-    case TREND_MEAN:       return total_mean(t);
-    case TREND_MIN:        return total_least(t);
-    case TREND_MAX:        return total_most(t);
+    case TREND_SUM:
+    case TREND_MEAN:
+    case TREND_MIN:
+    case TREND_MAX:        return trend_number(t, s->measure);
     case TREND_PERCENTILE: return percentile(c, s->percentile);
     }
     return (Number){ .kind = NUMBER_NONE };

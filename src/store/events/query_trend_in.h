@@ -2,6 +2,7 @@
 #ifndef LIUKE_QUERY_TREND_IN_H
 #define LIUKE_QUERY_TREND_IN_H
 #include "store/events/query_trend.h"
+#include "store/events/tally.h"
 
 /* Everything but people: events are counted as they lie. */
 bool   trend_counts(const TrendQuery *);
@@ -9,6 +10,8 @@ Status trend_by_tally(Cx *, const Snapshot *, const TrendQuery *, const Grid *, 
 /* Only people: from bits of who was seen when. */
 bool   trend_people(const TrendQuery *);
 Status trend_by_presence(Cx *, const Snapshot *, const TrendQuery *, const Grid *, TrendAnswer *ret) MUST_USE;
+/* SUM, MEAN, MIN or MAX of the values. */
+Number trend_number(const TallyValue *, TrendMeasure);
 /* Values of the formulas at one place of a line, from those of the series there. */
 void   trend_formulas(const TrendQuery *, Number *values, size_t line_size, size_t at);
 /* values [line][group][period], all none. */

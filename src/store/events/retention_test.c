@@ -2,7 +2,7 @@
  * breakdown,
  * values, the people behind a cell; then its identities, the published cases, and days that are not 24 hours long. */
 #include "base/limits.h"
-#include "store/events/ask.h"
+#include "store/events/ask_rig_test.h"
 #include "store/events/breakdown.h"
 #include "store/events/presence_key_test.h"
 #include "store/events/query_retention.h"

@@ -25,7 +25,8 @@ typedef struct ScanRows {
 } ScanRows;
 typedef struct ScanInput { ScanRows tail, aside; } ScanInput;
 /* only: of the person with this key; NULL: of all. */
-Status scan_input(Cx *, const Snapshot *, const SourcePlan *, bool whole, const uint32_t *only, ScanInput *ret) MUST_USE;
+Status scan_input(Cx *, const Snapshot *, const SourcePlan *, bool whole, const uint32_t *only,
+    ScanInput *ret) MUST_USE;
 void   scan_input_done(ScanInput *);
 
 typedef struct ScanSources { Source *p; size_t n; } ScanSources;

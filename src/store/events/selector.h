@@ -1,4 +1,5 @@
-/* selector: what a question asks of single events: names and predicates over properties, turning events into small masks.
+/* selector: what a question asks of single events: names and predicates over properties, turning events into small
+ * masks.
  *
  * Bit m of an event's mask says that matcher m takes it; 0: nobody asks for it, the event is not even looked at. The
  * filter holds for all matchers. Over a block it runs column by column and decodes only the properties it names; a

@@ -2,7 +2,7 @@
  * Its own memory does not meet the faults. */
 #ifndef LIUKE_STATE_RIG_H
 #define LIUKE_STATE_RIG_H
-#include "store/events/ask.h"
+#include "store/events/ask_rig_test.h"
 #include "store/events/state.h"
 #include "tests/test.h"
 #include <stdlib.h>

@@ -28,6 +28,8 @@ typedef struct TallyValue {
     int64_t  whole_min, whole_max;       /* INT64_MAX and INT64_MIN: there was none */
     int64_t  n_whole, n;         /* how many ints, doubles */
 } TallyValue;
+#define TALLY_NOTHING ((TallyValue){ .min = __builtin_inf(), .max = -__builtin_inf(), .whole_min = INT64_MAX, \
+    .whole_max = INT64_MIN })
 typedef struct Tally {
     size_t      periods, matchers;
     Groups      groups;          /* one empty key without groups, none where there are no events */

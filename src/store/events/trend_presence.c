@@ -18,8 +18,10 @@ typedef struct PeopleFold {
     int64_t *people;
     size_t   room, bytes;
 } PeopleFold;
-static int64_t *people_at(const PeopleFold *f, size_t group) { return f->people + group * f->series * (f->periods + 1);
-    }
+static int64_t *people_at(const PeopleFold *f, size_t group)
+{
+    return f->people + group * f->series * (f->periods + 1);
+}
 static bool reach(PeopleFold *f, size_t groups)
 {
     size_t per = f->series * (f->periods + 1), cap = f->room ? f->room : 1;

@@ -17,8 +17,6 @@ bool trend_counts(const TrendQuery *q)
     }
     return q->n_series <= TALLY_MATCHERS;
 }
-static const TallyValue NOTHING = { .min = __builtin_inf(), .max = -__builtin_inf(), .whole_min = INT64_MAX,
-    .whole_max = INT64_MIN };
 typedef struct Part { int64_t events; TallyValue value; } Part;
 static void part_add(Part *to, const Tally *t, size_t at)
 {
@@ -33,11 +31,9 @@ static Number sum_of(const TallyValue *v)
     double d = tally_sum(v);
     return __builtin_isfinite(d) ? number(d) : (Number){ .kind = NUMBER_NONE };
 }
-static Number part_number(const Part *p, TrendMeasure m)
+Number trend_number(const TallyValue *v, TrendMeasure m)
 {
-    const TallyValue *v = &p->value;
     int64_t n = tally_numbers(v);
-    if (m == TREND_COUNT) return whole(p->events);
     if (m == TREND_SUM) return sum_of(v);
     if (n == 0) return (Number){ .kind = NUMBER_NONE };
     if (m == TREND_MEAN) return number(tally_sum(v) / (double)n);
@@ -46,12 +42,16 @@ static Number part_number(const Part *p, TrendMeasure m)
     double most = v->n_whole && (double)v->whole_max > v->max ? (double)v->whole_max : v->max;
     return number(m == TREND_MIN ? least : most);
 }
+static Number part_number(const Part *p, TrendMeasure m)
+{
+    return m == TREND_COUNT ? whole(p->events) : trend_number(&p->value, m);
+}
 /* Line k of one group, or of all groups that are in none of the kept ones, with its total behind it. */
 static void put_line(const TrendQuery *q, const Tally *t, const bool *kept, size_t group, size_t k, Number *to)
 {
-    Part total = { .value = NOTHING };
+    Part total = { .value = TALLY_NOTHING };
     for (size_t p = 0; p < t->periods; p++) {
-        Part here = { .value = NOTHING };
+        Part here = { .value = TALLY_NOTHING };
         for (size_t g = kept ? 0 : group; g < (kept ? t->groups.n : group + 1); g++)
             if (!kept || !kept[g]) part_add(&here, t, tally_at(t, g, k, p));
         to[p] = part_number(&here, q->series[k].measure);

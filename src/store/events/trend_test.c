@@ -1,6 +1,5 @@
 /* Trends against a count by hand over the same random events, through flushes, merges, joins and late events. */
-#include "store/events/fold_series.h"
-#include "store/events/query_trend.h"
+#include "store/events/query_trend_in.h"
 #include "store/events/state_rig_test.h"
 #include <math.h>
 #include <stdio.h>
@@ -290,20 +289,19 @@ TEST(formulas_and_the_people_behind_a_number)
 TEST(sums_of_integers_are_exact_and_of_doubles_compensated)
 {
     (void)cx;
-    Total t = { 0 };
-    for (int i = 0; i < 3; i++) total_add(&t, PROP_INT, (uint64_t)INT64_MAX);
-    for (int i = 0; i < 2; i++) total_add(&t, PROP_INT, (uint64_t)-INT64_MAX);
-    assert_int_equal(total_sum(&t).kind, NUMBER_INT);
-    assert_int_equal(total_sum(&t).i, INT64_MAX);
-    Total d = { 0 };
+    TallyValue t = TALLY_NOTHING, d = TALLY_NOTHING;
+    for (int i = 0; i < 3; i++) tally_add_value(&t, PROP_INT, (uint64_t)INT64_MAX);
+    for (int i = 0; i < 2; i++) tally_add_value(&t, PROP_INT, (uint64_t)-INT64_MAX);
+    assert_int_equal(trend_number(&t, TREND_SUM).kind, NUMBER_INT);
+    assert_int_equal(trend_number(&t, TREND_SUM).i, INT64_MAX);
+    assert_int_equal(trend_number(&t, TREND_MIN).i, -INT64_MAX);
     const double parts[] = { 1, 1e100, 1, -1e100 };
     for (size_t i = 0; i < COUNT(parts); i++) {
         uint64_t bits;
         memcpy(&bits, &parts[i], sizeof bits);
-        total_add(&d, PROP_DOUBLE, bits);
+        tally_add_value(&d, PROP_DOUBLE, bits);
     }
-    assert_true(total_sum(&d).d == 2.0);
-    total_join(&d, &t);
-    assert_int_equal(d.n, 9);
-    assert_int_equal(total_least(&t).i, -INT64_MAX);
+    assert_true(trend_number(&d, TREND_SUM).d == 2.0);
+    tally_add(&d, &t);
+    assert_int_equal(tally_numbers(&d), 9);
 }

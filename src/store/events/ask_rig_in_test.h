@@ -1,7 +1,7 @@
 /* ask_in: a question decoded. */
 #ifndef LIUKE_ASK_IN_H
 #define LIUKE_ASK_IN_H
-#include "store/events/ask.h"
+#include "store/events/ask_rig_test.h"
 #include "store/events/selector.h"
 
 enum { ASK_COUNT, ASK_PEOPLE };

@@ -1,7 +1,7 @@
-/* ask: questions about behaviour over an Events snapshot: trend and retention so far.
+/* ask_rig: trends and retentions asked of a store in one line, for the store's own tests; the product's questions
+ * are domain/audience/question.h.
  *
- * A question is JSON (decoded by ask_shape, field errors as everywhere) and its answer is a struct that
- * ask_write() turns into JSON; the definitions are those of docs/guide/en/questions.md.
+ * A question is JSON, its answer a struct.
  *
  *   {"kind":"trend","event":{"name":"Signed Up","props":{"plan":"free"}},"measure":"count"|"people","period":"day",
  *    "from":"2026-01-01","to":"2026-02-01","timezone":"Asia/Shanghai","week_start":"monday","filter":[…]}
@@ -42,6 +42,4 @@ typedef struct Answer {
 } Answer;
 Status ask_run(Cx *, Events *, Str question, Answer *ret) MUST_USE;
 Status ask_state(Cx *, State *, Str question, Answer *ret) MUST_USE;
-void   ask_write(JsonW *, const Answer *);   /* with definition, zone, period starts, freshness, what was left out */
-extern const Shape ask_answer_shape;             /* what ask_write() writes */
 #endif

@@ -1,4 +1,4 @@
-#include "store/events/ask_in.h"
+#include "store/events/ask_rig_in_test.h"
 #include "base/arena.h"
 #include "base/limits.h"
 #include <string.h>
