@@ -170,10 +170,11 @@ void state_commit(Cx *cx, State *s, const Manifest *m)
 }
 void state_abandon(Cx *cx, State *s) { (void)cx; s->taken = s->merged = 0; }
 
-static void each_of(Str run, WorldEach *each, void *arg)
+static void each_of(Str bytes, WorldEach *each, void *arg)
 {
+    EntryRun run = entry_run(bytes);
     EntryHead h;
-    for (; run.n && entry_head(run, &h); run.p += h.size, run.n -= h.size)
+    while (entry_next(&run, &h))
         if (h.kind == ENTRY_EVENT) each(arg, h.event.message.b);
 }
 Status world_each(Cx *cx, Events *e, WorldEach *each, void *arg)

@@ -1,5 +1,6 @@
 #include "store/events/events.h"
 #include "base/limits.h"
+#include "store/events/batch.h"
 #include "store/events/state.h"
 #include "store/events/wal.h"
 #include <errno.h>
@@ -279,6 +280,15 @@ Status events_append(Cx *cx, Events *e, const Entry *entries, size_t n, bool *re
 {
     TRY(state_names(cx, e->state, entries, n));
     return wal_append(cx, e->wal, entries, n, ret_same, done, arg);
+}
+Status events_append_batch(Cx *cx, Events *e, const Batch *b, bool *ret_same, EventsDone *done, void *arg)
+{
+    TRY(state_names(cx, e->state, b->whole, b->n_whole));
+    return wal_append_batch(cx, e->wal, b, ret_same, done, arg);
+}
+Status events_names(Cx *cx, Events *e, const Entry *entries, size_t n)
+{
+    return state_names(cx, e->state, entries, n);
 }
 typedef struct Wait { pthread_mutex_t lock; pthread_cond_t cond; Status st; bool done; } Wait;
 static void wake(void *arg, Status st)

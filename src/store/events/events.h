@@ -67,6 +67,11 @@ void   events_close(Events *);                   /* commits what waits; NULL is 
  * per event. */
 typedef void EventsDone(void *arg, Status);
 Status events_append(Cx *, Events *, const Entry *, size_t n, bool *ret_same, EventsDone *, void *arg) MUST_USE;
+struct Batch;                                    /* batch.h */
+Status events_append_batch(Cx *, Events *, const struct Batch *, bool *ret_same, EventsDone *, void *arg) MUST_USE;
+/* Take the names of these entries, as an append does before it writes: LIMITED says which one is too many. For who
+ * wants to know one by one. */
+Status events_names(Cx *, Events *, const Entry *, size_t n) MUST_USE;
 /* blocks until durable */
 Status events_append_wait(Cx *, Events *, const Entry *, size_t n, bool *ret_same) MUST_USE;
 

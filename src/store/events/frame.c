@@ -2,8 +2,8 @@
 #include "store/events/le.h"
 #include <xxhash.h>
 
-/* size 24 · kind 255 · version 1 · 0 0, as the eight bytes of a seal's start */
-static const char mark[8] = { FRAME_SEAL, 0, 0, 0, (char)0xff, 1, 0, 0 };
+/* size 24 · kind 255 · version 2 · 0 0, as the eight bytes of a seal's start */
+static const char mark[8] = { FRAME_SEAL, 0, 0, 0, (char)0xff, 2, 0, 0 };
 enum { AT_SIZE = 8, AT_N = 12, AT_CHECK = 16, ENTRY_MIN = 8 };
 
 static uint64_t check_of(const char *entries, size_t size, int64_t pos)

@@ -214,14 +214,14 @@ void state_chunk(State *s, int64_t pos, int64_t end, char *bytes, size_t n)
 size_t state_tail_bytes(const State *s) { return s->bytes; }
 int64_t state_commits(const State *s) { return s->commits; }
 
-static Status index_event(Cx *cx, State *s, const EntryHead *h, const char *at)
+static Status index_event(Cx *cx, State *s, const EntryHead *h)
 {
     const Event *e = &h->event;
     if (e->time < STATE_TIME_MIN || e->time > STATE_TIME_MAX) {      /* refused at append: not from there */
         s->damaged++;
         return ST_OK;
     }
-    TailRow r = { .time = e->time, .at = at, .size = (uint32_t)h->size, .source = e->source, .trust = e->trust,
+    TailRow r = { .time = e->time, .at = h->bytes.p, .size = (uint32_t)h->size, .source = e->source, .trust = e->trust,
         .flags = e->flags };
     TRY(actors_number(cx, s->actors, e->actor, &r.actor));
     TRY(dict_add(cx, &s->names, e->name, &r.name));
@@ -257,15 +257,14 @@ static Status index_chunk(Cx *cx, State *s, Chunk *c)
 {
     while (s->todo_at < c->n) {
         EntryHead h;
-        Str rest = { c->bytes + s->todo_at, c->n - s->todo_at };
-        if (!entry_head(rest, &h)) {                       /* the log's checksums were right: only a bug can do this */
+        EntryRun run = { .left = { c->bytes + s->todo_at, c->n - s->todo_at }, .before = s->todo_at };
+        if (!entry_next(&run, &h)) {                       /* the log's checksums were right: only a bug can do this */
             s->damaged++;
             break;
         }
-        __builtin_prefetch(rest.p + AHEAD_BYTES);   /* the chunk is long out of the cache; sizes are like sizes */
-        __builtin_prefetch(rest.p + AHEAD_BYTES + 64);
-        if (h.kind == ENTRY_EVENT) TRY(index_event(cx, s, &h, rest.p));
-        else TRY(index_other(cx, s, rest));
+        __builtin_prefetch(h.bytes.p + AHEAD_BYTES);       /* the chunk is long out of the cache */
+        if (h.kind == ENTRY_EVENT) TRY(index_event(cx, s, &h));
+        else if (h.kind != ENTRY_FORM) TRY(index_other(cx, s, h.bytes));
         s->todo_at += h.size;
     }
     return ST_OK;
@@ -309,16 +308,17 @@ static Status know_chunk(Cx *cx, State *s, const Chunk *c)
 {
     Cx own = { .arena = arena_new(1 << 20) };
     Status st = own.arena ? ST_OK : fail(cx, ST_NO_MEM, "names: replay");
-    for (size_t at = 0; st == ST_OK && at < c->n;) {
+    EntryRun run = entry_run((Str){ c->bytes, c->n });
+    EntryHead h;
+    while (st == ST_OK && entry_next(&run, &h)) {
         Entry e;
         size_t used;
-        st = entry_get(&own, (Str){ c->bytes + at, c->n - at }, &e, &used);
+        st = entry_get(&own, h.bytes, &e, &used);
         if (st != ST_OK) break;
         if (e.kind == ENTRY_EVENT) st = names_know(&own, s->limits, NAME_EVENT, e.event.source, e.event.name);
         for (size_t i = 0; st == ST_OK && e.kind == ENTRY_EVENT && i < e.event.n_props; i++)
             st = names_know(&own, s->limits, NAME_PROP, e.event.source, e.event.props[i].name);
         arena_reset(own.arena);
-        at += used;
     }
     if (own.arena && st != ST_OK) cx->why = own.why;
     arena_free(own.arena);

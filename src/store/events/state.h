@@ -19,7 +19,7 @@ Status events_missing(Cx *, Events *, const Str **ret, size_t *ret_n) MUST_USE; 
 Status state_open(Cx *, const EventsConfig *, const Manifest *, State **ret) MUST_USE;
 void   state_close(State *);
 
-/* A committed run of entries, back to back as entry_head() walks them, n bytes; the first stands at log position
+/* A committed run of entries, back to back as entry_next() walks them, n bytes; the first stands at log position
  * pos, the i-th byte at pos + i, and the next chunk begins at end or later (between them stands the frame's seal).
  * bytes is heap memory (mem_get) that becomes the state's. Chunks come in log order, from one thread at a time.
  * Room is asked for just before each commit, by the same thread: BUSY when the tail is full; it makes sure that the

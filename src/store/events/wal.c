@@ -94,91 +94,96 @@ static Status group_room(Cx *cx, Wal *w, size_t n)
     return ST_OK;
 }
 /* Takes the keys of entries out of the window again. */
-static void forget(Wal *w, Str run)
+static void forget(Wal *w, Str all)
 {
+    EntryRun run = entry_run(all);
     EntryHead h;
     Hash128 key;
-    for (; run.n && entry_head(run, &h); run.p += h.size, run.n -= h.size)
+    while (entry_next(&run, &h))
         if (wal_key(&h, &key)) dedupe_remove(w->ids, key);
 }
-static bool key_of(const Entry *e, Hash128 *ret)
+static bool has_key(const BatchItem *i) { return (i->message.a | i->message.b) != 0; }
+/* Which of the batch are repeats; the keys of the others are in the window then. */
+static Status find_same(Cx *cx, Wal *w, const Batch *b, bool *same, size_t *ret_n)
 {
-    *ret = e->event.message;
-    return e->kind == ENTRY_EVENT && (ret->a | ret->b) != 0;
-}
-/* encoded holds the entries one behind the other; what is new of them joins the group. */
-static Status group_add(Cx *cx, Wal *w, const Entry *e, size_t n, const char *encoded, bool *ret_same)
-{
-    WalGroup *g = &w->open, was = *g;
-    Hash128 key;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t size;
-        memcpy(&size, encoded, sizeof size);
-        DedupeIs is = DEDUPE_NEW;
-        if (key_of(e + i, &key)) {
-            is = dedupe_add(w->ids, key);
-            g->ids += is == DEDUPE_NEW;
-        }
+    size_t n = 0;
+    for (size_t i = 0; i < b->n_items; i++) {
+        DedupeIs is = has_key(b->items + i) ? dedupe_add(w->ids, b->items[i].message) : DEDUPE_NEW;
         if (is == DEDUPE_NO_MEM) {
-            forget(w, (Str){ g->p + was.n, g->n - was.n });
-            *g = was;
+            while (i-- > 0) if (!same[i] && has_key(b->items + i)) dedupe_remove(w->ids, b->items[i].message);
             return fail(cx, ST_NO_MEM, "window of message ids");
         }
-        if (ret_same) ret_same[i] = is == DEDUPE_SAME;
-        if (is == DEDUPE_NEW) {
-            memcpy(g->p + g->n, encoded, size);
-            g->n += size;
-            g->entries++;
-        } else g->same++;
-        encoded += size;
+        same[i] = is == DEDUPE_SAME;
+        n += same[i];
     }
+    *ret_n = n;
+    return ST_OK;
+}
+/* moved: by model, where it stands now; UINT32_MAX: nowhere. */
+static void copy_new(WalGroup *g, const Batch *b, const bool *same, uint32_t *moved)
+{
+    enum { WANTED = 1 };
+    for (size_t m = 0; m < b->n_whole; m++) moved[m] = 0;
+    for (size_t i = 0; i < b->n_items; i++)
+        if (!same[i] && b->items[i].model != UINT32_MAX) moved[b->items[i].model] = WANTED;
+    for (size_t i = 0; i < b->n_items; i++) {
+        const BatchItem *item = b->items + i;
+        size_t end = i + 1 < b->n_items ? b->items[i + 1].at : b->n, size = end - item->at;
+        bool event = item->model != UINT32_MAX, whole = event && b->whole_at[item->model] == item->at;
+        if (same[i] && !(whole && moved[item->model] == WANTED)) continue;
+        char *to = memcpy(g->p + g->n, b->p + item->at, size);
+        if (whole && same[i]) entry_form(to);     /* dropped, but others are told by it */
+        if (whole) moved[item->model] = (uint32_t)g->n;
+        else if (event) entry_like_move(to, g->n - moved[item->model]);
+        g->n += size;
+        g->entries++;
+    }
+}
+static Status group_add(Cx *cx, Wal *w, const Batch *b, bool *same, uint32_t *moved)
+{
+    WalGroup *g = &w->open;
+    size_t n_same;
+    TRY(find_same(cx, w, b, same, &n_same));
+    if (n_same == 0) {
+        if (b->n) memcpy(g->p + g->n, b->p, b->n);
+        g->n += b->n;
+        g->entries += (uint32_t)b->n_items;
+    } else copy_new(g, b, same, moved);
+    for (size_t i = 0; i < b->n_items; i++) g->ids += !same[i] && has_key(b->items + i);
+    g->same += (int64_t)n_same;
     if (cx->now > g->newest) g->newest = cx->now;
     return ST_OK;
 }
 
 /* ---- append ---- */
 
-static Status measure(Cx *cx, const Entry *e, size_t n, size_t *ret)
-{
-    size_t total = 0;
-    for (size_t i = 0; i < n; i++) {
-        size_t size = entry_size(e + i);
-        if (size == 0) return fail(cx, ST_BUG, "an entry of kind %d", (int)e[i].kind);
-        if (e[i].kind == ENTRY_EVENT && e[i].event.n_props > EVENT_PROPS_MAX)
-            return refuse(cx, ST_INVALID, S("properties"), MSG_too_many, PARAMS({ "max", EVENT_PROPS_MAX, { 0 } }));
-        total += size;
-        if (total > LOG_FRAME_MAX)
-            return refuse(cx, ST_INVALID, S("batch"), MSG_too_large, PARAMS({ "max", LOG_FRAME_MAX, { 0 } }));
-    }
-    *ret = total;
-    return ST_OK;
-}
-static Status append_locked(Cx *cx, Wal *w, const Entry *e, size_t n, const char *encoded, size_t total,
-    bool *ret_same, WalDone done)
+static Status append_locked(Cx *cx, Wal *w, const Batch *b, bool *same, uint32_t *moved, WalDone done)
 {
     if (w->stop) return fail(cx, ST_BUSY, "the log is closing");
-    TRY(group_room(cx, w, total));
-    TRY(group_add(cx, w, e, n, encoded, ret_same));
+    TRY(group_room(cx, w, b->n));
+    TRY(group_add(cx, w, b, same, moved));
     w->open.dones[w->open.n_dones++] = done;
     if (w->idle) pthread_cond_signal(&w->work);
     return ST_OK;
 }
-Status wal_append(Cx *cx, Wal *w, const Entry *e, size_t n, bool *ret_same, EventsDone *done, void *arg)
+Status wal_append_batch(Cx *cx, Wal *w, const Batch *b, bool *ret_same, EventsDone *done, void *arg)
 {
-    size_t total;
-    Hash128 key;
-    TRY(measure(cx, e, n, &total));
-    char *encoded = arena_raw(cx->arena, total), *to = encoded;
-    if (!encoded) return fail(cx, ST_NO_MEM, "%zu entries of %zu bytes", n, total);
-    for (size_t i = 0; i < n; i++) {
-        /* fetched while the entry is encoded, before the lock */
-        if (key_of(e + i, &key)) dedupe_prefetch(w->ids, key);
-        to = entry_put(to, e + i);
-    }
+    bool *same = ret_same ? ret_same : arena_raw(cx->arena, b->n_items * sizeof *same);
+    uint32_t *moved = arena_raw(cx->arena, b->n_whole * sizeof *moved);
+    if (!same || !moved) return fail(cx, ST_NO_MEM, "%zu entries", b->n_items);
+    for (size_t i = 0; i < b->n_items; i++)      /* all on their way before the first is looked at */
+        if (has_key(b->items + i)) dedupe_prefetch(w->ids, b->items[i].message);
     pthread_mutex_lock(&w->lock);
-    Status st = append_locked(cx, w, e, n, encoded, total, ret_same, (WalDone){ done, arg });
+    Status st = append_locked(cx, w, b, same, moved, (WalDone){ done, arg });
     pthread_mutex_unlock(&w->lock);
     return st;
+}
+Status wal_append(Cx *cx, Wal *w, const Entry *e, size_t n, bool *ret_same, EventsDone *done, void *arg)
+{
+    Batch b;
+    TRY(batch_start(cx, n, 0, &b));
+    for (size_t i = 0; i < n; i++) TRY(batch_add(cx, &b, e + i, NULL));
+    return wal_append_batch(cx, w, &b, ret_same, done, arg);
 }
 
 /* ---- the log's thread ---- */
@@ -475,33 +480,26 @@ static bool file_for(Wal *w, int64_t *from, int64_t *ret_limit, WalFile *ret)
     return found;
 }
 typedef struct Reading { Wal *w; EventsEach *each; void *arg; Cx own; int64_t pos; bool heads; } Reading;
-static Status give_head(Cx *cx, Str run, Entry *ret, size_t *ret_used)
-{
-    EntryHead h;
-    if (!entry_head(run, &h)) return fail(cx, ST_IO, "entry: damaged");
-    if (h.kind != ENTRY_EVENT) return entry_get(cx, run, ret, ret_used);
-    h.event.n_props = 0;
-    *ret = (Entry){ .kind = ENTRY_EVENT, .event = h.event };
-    *ret_used = h.size;
-    return ST_OK;
-}
 /* Entries of one frame from r->pos on. own's arena holds one entry at a time, so that the caller's cannot overflow. */
 static Status give_frame(Cx *cx, Reading *r, const Frame *f)
 {
-    Str run = f->entries;
-    while (run.n) {
+    EntryRun run = entry_run(f->entries);
+    while (run.left.n) {
         Entry e;
+        EntryHead h;
         size_t used;
-        int64_t pos = f->pos + (run.p - f->entries.p);
+        int64_t pos = f->pos + (int64_t)run.before;
+        if (!entry_next(&run, &h)) return fail(cx, ST_IO, "log at %lld: damaged", (long long)pos);
+        if (pos < r->pos || h.kind == ENTRY_FORM) continue;
+        h.event.n_props = r->heads ? 0 : h.event.n_props;
+        e = (Entry){ .kind = ENTRY_EVENT, .event = h.event };
         arena_reset(r->own.arena);
-        Status st = r->heads ? give_head(&r->own, run, &e, &used) : entry_get(&r->own, run, &e, &used);
-        if (st != ST_OK) return fail(cx, st, "log at %lld: %s", (long long)pos, r->own.why.log);
-        if (pos >= r->pos) {
-            TRY(r->each(cx, r->arg, pos, &e));
-            r->pos = pos + (int64_t)used;
+        if (h.kind != ENTRY_EVENT || !r->heads) {
+            Status st = entry_get(&r->own, h.bytes, &e, &used);
+            if (st != ST_OK) return fail(cx, st, "log at %lld: %s", (long long)pos, r->own.why.log);
         }
-        run.p += used;
-        run.n -= used;
+        TRY(r->each(cx, r->arg, pos, &e));
+        r->pos = pos + (int64_t)h.size;
     }
     r->pos = f->end;
     return ST_OK;

@@ -8,7 +8,7 @@
 #ifndef LIUKE_WAL_H
 #define LIUKE_WAL_H
 #include "base/fs.h"
-#include "store/events/events.h"
+#include "store/events/batch.h"
 
 typedef struct Wal Wal;
 typedef struct WalConfig {
@@ -30,6 +30,7 @@ void    wal_stop(Wal *);   /* commits what waits, ends the threads; the rest can
 void    wal_close(Wal *);                        /* stops too; NULL is fine */
 /* As in events.h. done also gets BUSY or NO_MEM when reserve() said so. */
 Status  wal_append(Cx *, Wal *, const Entry *, size_t n, bool *ret_same, EventsDone *, void *arg) MUST_USE;
+Status  wal_append_batch(Cx *, Wal *, const Batch *, bool *ret_same, EventsDone *, void *arg) MUST_USE;
 Status  wal_read(Cx *, Wal *, int64_t from, EventsEach *, void *arg, int64_t *ret_next) MUST_USE;
 Status  wal_read_heads(Cx *, Wal *, int64_t from, EventsEach *, void *arg, int64_t *ret_next) MUST_USE;
 int64_t wal_end(Wal *);

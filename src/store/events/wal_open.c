@@ -114,20 +114,22 @@ static Status replay(Cx *cx, Wal *w, const Frame *f)
     return ST_OK;
 }
 /* A frame whose check holds and whose entries do not is one of another version or a defect: treated as damage. */
-static bool entries_fine(Str run, int64_t *newest)
+static bool entries_fine(Str bytes, int64_t *newest)
 {
+    EntryRun run = entry_run(bytes);
     EntryHead h;
-    for (; run.n; run.p += h.size, run.n -= h.size) {
-        if (!entry_head(run, &h)) return false;
+    while (run.left.n) {
+        if (!entry_next(&run, &h)) return false;
         if (h.kind == ENTRY_EVENT && h.event.received > *newest) *newest = h.event.received;
     }
     return true;
 }
-static Status keys_of(Cx *cx, Wal *w, WalFile *f, Str run)
+static Status keys_of(Cx *cx, Wal *w, WalFile *f, Str bytes)
 {
+    EntryRun run = entry_run(bytes);
     EntryHead h;
     Hash128 key;
-    for (; run.n && entry_head(run, &h); run.p += h.size, run.n -= h.size)
+    while (entry_next(&run, &h))
         if (wal_key(&h, &key)) {
             f->ids++;
             TRY(add_keys(cx, w, &key, 1));

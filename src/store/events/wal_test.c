@@ -26,11 +26,11 @@ static void sink_chunk(void *arg, int64_t pos, int64_t end, char *bytes, size_t 
 {
     Sink *s = arg;
     EntryHead h;
-    Str run = { bytes, n };
+    EntryRun run = entry_run((Str){ bytes, n });
     assert_true(pos >= s->end && end == pos + (int64_t)n + FRAME_SEAL);
-    for (; run.n; run.p += h.size, run.n -= h.size) {
-        assert_true(entry_head(run, &h));
-        s->events++;
+    while (run.left.n) {
+        assert_true(entry_next(&run, &h));
+        s->events += h.kind != ENTRY_FORM;
     }
     s->frames++;
     s->end = end;
@@ -648,4 +648,82 @@ TEST(an_empty_folder_stays_small)
     assert_int_equal(stat(log_file(cx, c.dir, 0, ".log"), &st), 0);
     assert_int_equal(st.st_size, 1 << 20);
     wal_close(w);
+}
+/* ---- a batch whose models are repeats ---- */
+
+static Status put_batch(Cx *cx, Wal *w, const Batch *b, bool *same)
+{
+    Wait wait = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, ST_OK, false };
+    TRY(wal_append_batch(cx, w, b, same, wake, &wait));
+    pthread_mutex_lock(&wait.lock);
+    while (!wait.done) pthread_cond_wait(&wait.cond, &wait.lock);
+    pthread_mutex_unlock(&wait.lock);
+    return wait.st;
+}
+static Status see_whole(Cx *cx, void *arg, int64_t pos, const Entry *e)
+{
+    (void)cx; (void)pos;
+    uint64_t id = e->event.message.b;
+    Seen *s = arg;
+    s->ids[s->n++] = id;
+    assert_int_equal(e->event.n_props, 2);
+    assert_true(str_is(e->event.props[0].name, "shape") && e->event.props[0].i == (int64_t)id / 100);
+    assert_true(str_is(e->event.props[1].name, "id") && e->event.props[1].i == (int64_t)id);
+    return ST_OK;
+}
+/* Ids from 1 on in batches of 3 shapes; which of them come twice, is the bits of again. */
+static void tell(Cx *cx, Batch *b, uint64_t n, uint32_t again, bool first)
+{
+    uint32_t model[4] = { 0 };
+    bool known[4] = { 0 };
+    ok(batch_start(cx, n, 0, b));
+    for (uint64_t i = 0; i < n; i++) {
+        if (first && !(again >> i & 1)) continue;
+        uint64_t shape = i % 3, id = shape * 100 + i + 1;
+        Prop props[2] = { { .name = S("shape"), .kind = PROP_INT, .i = (int64_t)(id / 100) },
+            { .name = S("id"), .kind = PROP_INT, .i = (int64_t)id } };
+        Entry e = event(id, "x");
+        e.event.received = 1700000000000;
+        e.event.props = known[shape] ? props + 1 : arena_get(cx->arena, sizeof props);
+        e.event.n_props = known[shape] ? 1 : 2;
+        if (!known[shape]) memcpy((Prop *)(uintptr_t)e.event.props, props, sizeof props);
+        if (known[shape]) ok(batch_like(cx, b, model[shape], &e.event, (uint8_t[]){ 1 }));
+        else ok(batch_add(cx, b, &e, &model[shape]));
+        known[shape] = true;
+    }
+}
+TEST(of_a_batch_the_repeats_are_dropped_and_the_others_stay_what_they_are)
+{
+    enum { N = 7 };
+    const char *root = test_dir();
+    for (uint32_t again = 0; again < 1U << N; again++) {
+        Cx own = test_cx();
+        Sink sink;
+        char dir[512];
+        snprintf(dir, sizeof dir, "%s/%u", root, again);
+        WalConfig c = config(dir, &sink);
+        Wal *w;
+        Batch b;
+        bool same[N];
+        int64_t next;
+        Seen *s = ARENA_NEW(own.arena, Seen);
+        assert_non_null(s);
+        ok(wal_open(&own, &c, &w));
+        tell(&own, &b, N, again, true);
+        ok(put_batch(&own, w, &b, NULL));
+        tell(&own, &b, N, again, false);
+        ok(put_batch(&own, w, &b, same));
+        for (unsigned i = 0; i < N; i++) assert_int_equal(same[i], again >> i & 1);
+        wal_close(w);
+        c = config(dir, &sink);
+        ok(wal_open(&own, &c, &w));
+        ok(wal_read(&own, w, 0, see_whole, s, &next));
+        assert_int_equal(s->n, N);
+        assert_int_equal(next, wal_end(w));
+        EventsStats stats = { 0 };
+        wal_stats(w, &stats);
+        assert_int_equal(stats.window_ids, N);
+        wal_close(w);
+        arena_free(own.arena);
+    }
 }

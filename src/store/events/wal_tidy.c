@@ -69,11 +69,12 @@ static Status prepare_next(Cx *cx, Wal *w)
 /* ---- the files of keys ---- */
 
 typedef struct Keys { Hash128 *p; size_t n, cap; } Keys;
-static Status keys_add(Cx *cx, Keys *k, Str run)
+static Status keys_add(Cx *cx, Keys *k, Str bytes)
 {
+    EntryRun run = entry_run(bytes);
     EntryHead h;
     Hash128 key;
-    for (; run.n && entry_head(run, &h); run.p += h.size, run.n -= h.size) {
+    while (entry_next(&run, &h)) {
         if (!wal_key(&h, &key)) continue;
         if (k->n == k->cap) {
             size_t cap = k->cap ? k->cap * 2 : 4096;
