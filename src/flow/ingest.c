@@ -1,7 +1,7 @@
 #include "flow/ingest.h"
 #include "base/limits.h"
 #include "base/metric.h"
-#include "flow/ingest_event.h"
+#include "flow/ingest_plan.h"
 #include <arpa/inet.h>
 #include <pthread.h>
 #include <string.h>
@@ -16,6 +16,8 @@ static Metric m_unconsented = METRIC(METRIC_COUNTER, "liuke_ingest_unconsented_t
     "events counted and dropped for want of consent");
 
 enum { NOTES = 256, COUNTS = 256, NOTE_TEXT = 72, SCRATCH_KEPT = 8, SCRATCH_FIRST = 1 << 20 };
+/* What one call works with and the next one finds warm. */
+typedef struct Scratch { Arena *arena; IngestPlans *plans; } Scratch;
 typedef struct Note { int64_t at; int source; Msg code; char field[NOTE_TEXT], event[NOTE_TEXT]; } Note;
 struct Ingest {
     Events *events;
@@ -27,7 +29,7 @@ struct Ingest {
     IngestCount counts[COUNTS];
     size_t n_counts;
     pthread_mutex_t lending;
-    Arena *scratch[SCRATCH_KEPT];            /* not lent at the moment */
+    Scratch scratch[SCRATCH_KEPT];           /* not lent at the moment */
     size_t n_scratch;
 };
 
@@ -43,10 +45,15 @@ Status ingest_new(Cx *cx, Events *ev, const Keys *keys, SourceCache *sources, In
     *ret = in;
     return ST_OK;
 }
+static void scratch_free(Scratch s)
+{
+    arena_free(s.arena);
+    ingest_plan_free(s.plans);
+}
 void ingest_free(Ingest *in)
 {
     if (!in) return;
-    for (size_t i = 0; i < in->n_scratch; i++) arena_free(in->scratch[i]);
+    for (size_t i = 0; i < in->n_scratch; i++) scratch_free(in->scratch[i]);
     pthread_mutex_destroy(&in->noting);
     pthread_mutex_destroy(&in->lending);
     mem_free(in);
@@ -54,22 +61,28 @@ void ingest_free(Ingest *in)
 
 /* What a body is parsed into dies before the reply waits for its commit: a request that waits holds little, and the
  * same few pages are used again and again. */
-static Arena *scratch_lend(Ingest *in)
+static Status scratch_lend(Cx *cx, Ingest *in, Scratch *ret)
 {
-    Arena *a = NULL;
+    Scratch s = { 0 };
     pthread_mutex_lock(&in->lending);
-    if (in->n_scratch) a = in->scratch[--in->n_scratch];
+    if (in->n_scratch) s = in->scratch[--in->n_scratch];
     pthread_mutex_unlock(&in->lending);
-    return a ? a : arena_new_sized(CX_ARENA_MAX, SCRATCH_FIRST);
+    if (!s.arena) s = (Scratch){ arena_new_sized(CX_ARENA_MAX, SCRATCH_FIRST), ingest_plan_new() };
+    if (s.arena && s.plans) {
+        *ret = s;
+        return ST_OK;
+    }
+    scratch_free(s);
+    return fail(cx, ST_NO_MEM, "ingest");
 }
-static void scratch_back(Ingest *in, Arena *a)
+static void scratch_back(Ingest *in, Scratch s)
 {
-    arena_reset(a);
+    arena_reset(s.arena);
     pthread_mutex_lock(&in->lending);
     bool kept = in->n_scratch < SCRATCH_KEPT;
-    if (kept) in->scratch[in->n_scratch++] = a;
+    if (kept) in->scratch[in->n_scratch++] = s;
     pthread_mutex_unlock(&in->lending);
-    if (!kept) arena_free(a);
+    if (!kept) scratch_free(s);
 }
 
 static void keep_text(char to[NOTE_TEXT], Str s)
@@ -158,15 +171,15 @@ static Status authorise(Cx *cx, Ingest *in, const IngestCall *call, const JsonNo
     return ST_OK;
 }
 
-typedef struct Batch {
-    Entry  *entries; size_t n;               /* of all kept events */
-    size_t *owner;                           /* entries[i] came from the owner[i]-th event of the body */
-    const JsonNode **nodes; size_t n_nodes;
+typedef struct Body {
+    const JsonNode **nodes; size_t n_nodes;  /* the events */
+    Batch b;                                 /* of those that are kept */
+    IngestPlans *plans;
     Cx *reply;                               /* whose arena outlives the scratch one: refusals are kept in it */
     IngestRefusal *refused; size_t n_refused;
     size_t unconsented;
-} Batch;
-static Status list_events(Cx *cx, const IngestCall *call, const JsonNode *body, Batch *b)
+} Body;
+static Status list_events(Cx *cx, const IngestCall *call, const JsonNode *body, Body *b)
 {
     const JsonNode *list = call->batch ? json_get(body, S("batch")) : body;
     bool good = body->kind == JSON_OBJECT && list && (!call->batch || list->kind == JSON_ARRAY);
@@ -176,11 +189,8 @@ static Status list_events(Cx *cx, const IngestCall *call, const JsonNode *body, 
     if (b->n_nodes > INGEST_BATCH_EVENTS)
         return refuse(cx, ST_INVALID, S("batch"), MSG_too_many,
             PARAMS({ .name = "max", .value = INGEST_BATCH_EVENTS }));
-    size_t most = b->n_nodes * INGEST_ENTRIES_MAX;
     b->nodes = ARENA_MANY(cx->arena, const JsonNode *, b->n_nodes);
-    b->entries = arena_raw(cx->arena, most * sizeof *b->entries);
-    b->owner = arena_raw(cx->arena, most * sizeof *b->owner);
-    if (!b->nodes || !b->entries || !b->owner) return fail(cx, ST_NO_MEM, "ingest");
+    if (!b->nodes) return fail(cx, ST_NO_MEM, "ingest");
     const JsonNode *e = call->batch ? json_first(list) : body;
     for (size_t i = 0; i < b->n_nodes; i++, e = json_next(e)) b->nodes[i] = e;
     return ST_OK;
@@ -193,7 +203,7 @@ static bool keep_why(Cx *cx, Why *why)
     }
     return true;
 }
-static Status refuse_event(Cx *cx, Ingest *in, const IngestEnvelope *env, Batch *b, size_t index)
+static Status refuse_event(Cx *cx, Ingest *in, const IngestEnvelope *env, Body *b, size_t index)
 {
     IngestRefusal r = { .index = index, .why = cx->why };
     if (!b->refused) b->refused = ARENA_MANY(b->reply->arena, IngestRefusal, b->n_nodes);
@@ -204,85 +214,77 @@ static Status refuse_event(Cx *cx, Ingest *in, const IngestEnvelope *env, Batch 
     return ST_OK;
 }
 /* The address is sealed once, beside the first event that is written: all of a frame came from there. */
-static Status read_events(Cx *cx, Ingest *in, const IngestEnvelope *given, Batch *b)
+static Status read_events(Cx *cx, Ingest *in, const IngestEnvelope *given, Body *b)
 {
     IngestEnvelope env = *given;
+    ingest_plan_begin(b->plans);
+    TRY(batch_start(cx, b->n_nodes, (size_t)given->bytes / 4, &b->b));
     for (size_t i = 0; i < b->n_nodes; i++) {
-        size_t n = 0;
-        Status st = ingest_event_read(cx, &env, b->nodes[i], b->entries + b->n, &n);
-        if (st == ST_INVALID || st == ST_LIMITED) {
+        IngestAdded added;
+        Status st = ingest_plan_add(cx, b->plans, &env, b->nodes[i], &b->b, &added);
+        if ((st == ST_INVALID || st == ST_LIMITED) && !added.whole) {
             TRY(refuse_event(cx, in, &env, b, i));
             continue;
         }
         TRY(st);
-        b->unconsented += n == 0;
-        for (size_t k = 0; k < n; k++) b->owner[b->n + k] = i;
-        b->n += n;
-        if (n && env.trust < TRUST_SECRET && b->entries[b->n - 1].event.sealed.n) env.addr = (Str){ 0 };
+        b->unconsented += added.n == 0;
+        if (added.sealed) env.addr = (Str){ 0 };
     }
     return ST_OK;
 }
-/* A long name was cut where it stands in a Why. */
-static bool is_name(Str s, Str name)
+/* Some names are past the source's limit: the events that carry one are refused, the others stay. Those refused before
+ * are so already, in order. */
+static Status read_named(Cx *cx, Ingest *in, const IngestEnvelope *given, Body *b)
 {
-    enum { CUT = sizeof((Why *)0)->field - 4 };
-    return str_eq(s, name) || (name.n >= CUT && str_starts(s, name));
-}
-static bool names(const Entry *e, Str name)
-{
-    if (e->kind != ENTRY_EVENT) return false;
-    if (is_name(e->event.name, name)) return true;
-    for (size_t i = 0; i < e->event.n_props; i++) if (is_name(e->event.props[i].name, name)) return true;
-    return false;
-}
-/* A name past the source's limit: the events that carry it are refused, the others stay. */
-static Status drop_named(Cx *cx, Ingest *in, const IngestEnvelope *env, Batch *b)
-{
-    Why why = cx->why;
-    Str name = str_z(why.field);
-    size_t kept = 0, last = SIZE_MAX, was = b->n;
-
-    for (size_t i = 0; i < b->n; i++) {
-        size_t first = i, end = i;
-        bool hit = false;
-        while (end < b->n && b->owner[end] == b->owner[first]) hit |= names(&b->entries[end++], name);
-        if (hit && b->owner[first] != last) {
-            cx->why = why;
-            TRY(refuse_event(cx, in, env, b, last = b->owner[first]));
+    IngestEnvelope env = *given;
+    size_t was = b->n_refused, before = 0;
+    TRY(batch_start(cx, b->n_nodes, b->b.n, &b->b));
+    for (size_t i = 0; i < b->n_nodes; i++) {
+        IngestRead r;
+        if (before < was && b->refused[before].index == i) {
+            before++;
+            continue;
         }
-        for (; !hit && first < end; first++, kept++) {
-            b->entries[kept] = b->entries[first];
-            b->owner[kept] = b->owner[first];
+        TRY(ingest_event_read(cx, &env, b->nodes[i], &r));
+        Status st = events_names(cx, in->events, r.entries, r.n);
+        if (st == ST_LIMITED) {
+            TRY(refuse_event(cx, in, &env, b, i));
+            continue;
         }
-        i = end - 1;
+        TRY(st);
+        for (size_t k = 0; k < r.n; k++) TRY(batch_add(cx, &b->b, &r.entries[k], NULL));
+        if (r.n && env.trust < TRUST_SECRET && r.entries[r.n - 1].event.sealed.n) env.addr = (Str){ 0 };
     }
-    b->n = kept;
-    return kept < was ? ST_OK : fail(cx, ST_BUG, "a refused name that no entry has");
+    return ST_OK;
 }
-static Status append(Cx *cx, Ingest *in, const IngestEnvelope *env, Batch *b, IngestResult *r, EventsDone *done,
+static Status append(Cx *cx, Ingest *in, const IngestEnvelope *env, Body *b, IngestResult *r, EventsDone *done,
     void *arg)
 {
-    bool *same = ARENA_MANY(cx->arena, bool, b->n);
+    size_t n = b->b.n_items;
+    bool *same = ARENA_MANY(cx->arena, bool, n);
     if (!same) return fail(cx, ST_NO_MEM, "ingest");
-    Status st;
-    while ((st = b->n ? events_append(cx, in->events, b->entries, b->n, same, done, arg) : ST_OK) == ST_LIMITED)
-        TRY(drop_named(cx, in, env, b));
+    Status st = n ? events_append_batch(cx, in->events, &b->b, same, done, arg) : ST_OK;
+    if (st == ST_LIMITED) {
+        TRY(read_named(cx, in, env, b));
+        n = b->b.n_items;
+        st = n ? events_append_batch(cx, in->events, &b->b, same, done, arg) : ST_OK;
+    }
     TRY(st);
-    for (size_t i = 0; i < b->n; i++) r->repeated += same[i];
-    r->kept = b->n - r->repeated;
+    for (size_t i = 0; i < n; i++) r->repeated += same[i];
+    r->kept = n - r->repeated;
     metric_add(&m_kept, (int64_t)r->kept);
     metric_add(&m_same, (int64_t)r->repeated);
-    if (b->n == 0) done(arg, ST_OK);
+    if (n == 0) done(arg, ST_OK);
     return ST_OK;
 }
 static const JsonNode *object_or_null(const JsonNode *v) { return v && v->kind == JSON_OBJECT ? v : NULL; }
-static Status run(Cx *cx, Cx *reply, Ingest *in, const IngestCall *call, IngestResult *ret, EventsDone *done,
-    void *arg)
+static Status run(Cx *cx, Cx *reply, Ingest *in, IngestPlans *plans, const IngestCall *call, IngestResult *ret,
+    EventsDone *done, void *arg)
 {
     const JsonNode *body;
-    Batch b = { .reply = reply };
+    Body b = { .reply = reply, .plans = plans };
     IngestEnvelope env = { .keys = in->keys, .type = call->type, .addr = call->addr, .user_agent = call->user_agent,
-        .text = call->body.p };
+        .text = call->body.p, .bytes = call->body.n };
     IngestResult r = { 0 };
 
     if (call->body.n > INGEST_BATCH_BYTES)
@@ -306,13 +308,14 @@ static Status run(Cx *cx, Cx *reply, Ingest *in, const IngestCall *call, IngestR
 Status ingest_run(Cx *cx, Ingest *in, const IngestCall *call, IngestResult *ret, EventsDone *done, void *arg)
 {
     Cx own = *cx;
-    own.arena = scratch_lend(in);
-    if (!own.arena) return fail(cx, ST_NO_MEM, "ingest");
-    Status st = run(&own, cx, in, call, ret, done, arg);
+    Scratch s;
+    TRY(scratch_lend(cx, in, &s));
+    own.arena = s.arena;
+    Status st = run(&own, cx, in, s.plans, call, ret, done, arg);
     if (st != ST_OK) {
         cx->why = own.why;
         if (!keep_why(cx, &cx->why)) st = fail(cx, ST_NO_MEM, "ingest");
     }
-    scratch_back(in, own.arena);
+    scratch_back(in, s);
     return st;
 }

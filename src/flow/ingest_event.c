@@ -8,37 +8,32 @@
 
 static const int64_t DAY_MS = 86400000;
 
-/* What stands at the top of an event, gathered in one pass over its members. */
-typedef struct Item {
-    const JsonNode *user, *anon, *previous, *group, *message, *event, *name, *category, *type,
-                   *timestamp, *original, *sent, *context, *properties, *traits, *channel;
-} Item;
 /* By length first: this runs for every key of every event. */
-static const JsonNode **member_of(Item *it, Str k)
+static IngestMember member_of(Str k)
 {
-#define K(text, member) if (memcmp(k.p, text, sizeof text - 1) == 0) return &it->member
+#define K(text, member) if (memcmp(k.p, text, sizeof text - 1) == 0) return INGEST_##member
     switch (k.n) {
-    case 4:  K("type", type); K("name", name); break;
-    case 5:  K("event", event); break;
-    case 6:  K("userId", user); K("sentAt", sent); K("traits", traits); break;
-    case 7:  K("context", context); K("groupId", group); K("channel", channel); break;
-    case 8:  K("category", category); break;
-    case 9:  K("messageId", message); K("timestamp", timestamp); break;
-    case 10: K("properties", properties); K("previousId", previous); break;
-    case 11: K("anonymousId", anon); break;
-    case 17: K("originalTimestamp", original); break;
+    case 4:  K("type", TYPE); K("name", NAME); break;
+    case 5:  K("event", EVENT); break;
+    case 6:  K("userId", USER); K("sentAt", SENT); K("traits", TRAITS); break;
+    case 7:  K("context", CONTEXT); K("groupId", GROUP); K("channel", CHANNEL); break;
+    case 8:  K("category", CATEGORY); break;
+    case 9:  K("messageId", MESSAGE); K("timestamp", TIMESTAMP); break;
+    case 10: K("properties", PROPERTIES); K("previousId", PREVIOUS); break;
+    case 11: K("anonymousId", ANON); break;
+    case 17: K("originalTimestamp", ORIGINAL); break;
     default: break;
     }
 #undef K
-    return NULL;
+    return INGEST_MEMBERS_;
 }
-static void gather(const JsonNode *e, Item *ret)
+static void gather(const JsonNode *e, IngestItem *ret)
 {
     const JsonNode *key = json_first(e);
-    *ret = (Item){ 0 };
+    *ret = (IngestItem){ 0 };
     for (size_t i = 0; i < e->n; i++) {
-        const JsonNode *v = json_next(key), **to = member_of(ret, key->s);
-        if (to) *to = v->kind == JSON_NULL ? NULL : v;
+        const JsonNode *v = json_next(key);
+        ret->of[member_of(key->s)] = v->kind == JSON_NULL ? NULL : v;
         key = json_next(v);
     }
 }
@@ -104,13 +99,14 @@ bool ingest_event_time(const JsonNode *v, int64_t *ret)
     return true;
 }
 /* Segment's correction: received - (sent - claimed), kept within what we can know. */
-static void times(const Cx *cx, const IngestEnvelope *env, const Item *it, Event *e)
+static void times(const Cx *cx, const IngestEnvelope *env, const IngestItem *it, Event *e)
 {
     int64_t claimed = 0, sent = 0;
 
     e->received = cx->now;
-    if (!ingest_event_time(it->original ? it->original : it->timestamp, &claimed)) claimed = 0;
-    if (!ingest_event_time(it->sent, &sent)) sent = env->sent;
+    const JsonNode *said = it->of[INGEST_ORIGINAL] ? it->of[INGEST_ORIGINAL] : it->of[INGEST_TIMESTAMP];
+    if (!ingest_event_time(said, &claimed)) claimed = 0;
+    if (!ingest_event_time(it->of[INGEST_SENT], &sent)) sent = env->sent;
     e->claimed = claimed;
     e->sent = sent;
     e->time = claimed ? claimed : cx->now;
@@ -120,26 +116,25 @@ static void times(const Cx *cx, const IngestEnvelope *env, const Item *it, Event
     if (e->time < INGEST_TIME_FIRST) e->time = INGEST_TIME_FIRST;
 }
 
-typedef enum Type { T_TRACK, T_IDENTIFY, T_PAGE, T_SCREEN, T_GROUP, T_ALIAS, TYPES_ } Type;
 static const Str type_names[] = { S_INIT("track"), S_INIT("identify"), S_INIT("page"), S_INIT("screen"),
                                   S_INIT("group"), S_INIT("alias") };
 static const Str stored_names[] = { S_INIT(""), S_INIT("$identify"), S_INIT("$pageview"), S_INIT("$screen"),
                                     S_INIT("$group"), S_INIT("$alias") };
-static Status type_of(Cx *cx, const IngestEnvelope *env, const Item *it, Type *ret)
+static Status type_of(Cx *cx, const IngestEnvelope *env, const IngestItem *it, IngestType *ret)
 {
-    Str t = json_str_of(it->type);
+    Str t = json_str_of(it->of[INGEST_TYPE]);
     if (t.n == 0) t = env->type;
-    for (int i = 0; i < TYPES_; i++)
-        if (str_eq(t, type_names[i])) { *ret = (Type)i; return ST_OK; }
+    for (int i = 0; i < INGEST_TYPES_; i++)
+        if (str_eq(t, type_names[i])) { *ret = (IngestType)i; return ST_OK; }
     if (t.n == 0) return refuse(cx, ST_INVALID, S("type"), MSG_required, NO_PARAMS);
     return refuse(cx, ST_INVALID, S("type"), MSG_not_one_of,
                   PARAMS({ .name = "names", .text = S("identify, track, page, screen, group, alias") }));
 }
-static Status name_of(Cx *cx, Type type, const Item *it, Str *ret)
+static Status name_of(Cx *cx, IngestType type, const IngestItem *it, Str *ret)
 {
     *ret = stored_names[type];
-    if (type != T_TRACK) return ST_OK;
-    Str name = str_trim(json_str_of(it->event));
+    if (type != INGEST_T_TRACK) return ST_OK;
+    Str name = str_trim(json_str_of(it->of[INGEST_EVENT]));
     if (name.n == 0) return refuse(cx, ST_INVALID, S("event"), MSG_required, NO_PARAMS);
     if (name.n > EVENT_NAME_BYTES_MAX)
         return refuse(cx, ST_INVALID, S("event"), MSG_too_long,
@@ -236,7 +231,7 @@ static Status add_page(Cx *cx, Props *ps, const JsonNode *page)
     for (size_t i = 0; i < COUNT(page_names); i++) {
         const JsonNode *v = found[i];
         Str as = page_names[i].as;
-        if (v && as.n && v->kind == JSON_STR && v->s.n) TRY(props_add_str(cx, ps, as, v->s));
+        if (v && as.n && v->kind == JSON_STR && v->s.n) TRY(props_add_node(cx, ps, as, v));
     }
     return ST_OK;
 }
@@ -259,9 +254,9 @@ static Status add_campaign(Cx *cx, Props *ps, const JsonNode *c)
 }
 static Status add_library(Cx *cx, Props *ps, const JsonNode *lib)
 {
-    Str name = json_str_of(json_get(lib, S("name"))), version = json_str_of(json_get(lib, S("version")));
-    if (name.n) TRY(props_add_str(cx, ps, S("$lib"), name));
-    return version.n ? props_add_str(cx, ps, S("$lib_version"), version) : ST_OK;
+    const JsonNode *name = json_get(lib, S("name")), *version = json_get(lib, S("version"));
+    if (json_str_of(name).n) TRY(props_add_node(cx, ps, S("$lib"), name));
+    return json_str_of(version).n ? props_add_node(cx, ps, S("$lib_version"), version) : ST_OK;
 }
 static Status add_other(Cx *cx, Props *ps, Str key, const JsonNode *v)
 {
@@ -293,9 +288,9 @@ static Status add_context(Cx *cx, Props *ps, const JsonNode *ctx)
     return ST_OK;
 }
 /* A page call repeats the page in its properties: under the same names as the context's. */
-static Status add_page_call(Cx *cx, Props *ps, const Item *it)
+static Status add_page_call(Cx *cx, Props *ps, const IngestItem *it)
 {
-    const JsonNode *o = it->properties, *key = o ? json_first(o) : NULL;
+    const JsonNode *o = it->of[INGEST_PROPERTIES], *key = o ? json_first(o) : NULL;
     props_layer(ps);
     for (size_t i = 0; key && i < o->n; i++) {
         const JsonNode *v = json_next(key);
@@ -305,9 +300,11 @@ static Status add_page_call(Cx *cx, Props *ps, const Item *it)
         if (as.n && !personal_property(as)) TRY(props_add_node(cx, ps, as, v));
         key = json_next(v);
     }
-    Str name = json_str_of(it->name), category = json_str_of(it->category);
-    if (name.n && !props_has(ps, S("name"))) TRY(props_add_str(cx, ps, S("name"), name));
-    return category.n && !props_has(ps, S("category")) ? props_add_str(cx, ps, S("category"), category) : ST_OK;
+    const JsonNode *name = it->of[INGEST_NAME], *category = it->of[INGEST_CATEGORY];
+    if (json_str_of(name).n && !props_has(ps, S("name"))) TRY(props_add_node(cx, ps, S("name"), name));
+    if (json_str_of(category).n && !props_has(ps, S("category")))
+        TRY(props_add_node(cx, ps, S("category"), category));
+    return ST_OK;
 }
 
 /* The event's own context wins over the envelope's, key by key. */
@@ -334,31 +331,43 @@ static bool bot(Str agent)
     for (size_t i = 0; i < COUNT(signs); i++) if (memmem(low, n, signs[i], strlen(signs[i]))) return true;
     return false;
 }
+bool ingest_event_bot(const IngestEnvelope *env, const JsonNode *ctx)
+{
+    if (env->trust >= TRUST_SECRET) return false;
+    Str agent = json_str_of(context_get(env, ctx, S("userAgent")));
+    return bot(agent.n ? agent : env->user_agent);
+}
 static Status client_side(Cx *cx, const IngestEnvelope *env, const JsonNode *ctx, Props *ps, Sealing *s, Event *e)
 {
-    Str agent = json_str_of(context_get(env, ctx, S("userAgent"))), ip = json_str_of(context_get(env, ctx, S("ip")));
-    bool public = env->trust < TRUST_SECRET;
+    Str ip = json_str_of(context_get(env, ctx, S("ip")));
 
-    if (public && bot(agent.n ? agent : env->user_agent)) e->flags |= EVENT_BOT;
+    if (ingest_event_bot(env, ctx)) e->flags |= EVENT_BOT;
     if (str_is(ip, "0.0.0.0")) return ST_OK;              /* the client asks not to keep it */
-    if (!public) {
+    if (env->trust >= TRUST_SECRET) {
         if (ip.n && ip.n < 64) seal_put(s, S("ip"), NULL, ip);
         return ST_OK;
     }
-    if (env->subnet.n) TRY(props_add(cx, ps, S("$subnet"), (Prop){ .kind = PROP_STR, .s = env->subnet }));
+    if (env->subnet.n) TRY(props_add(cx, ps, INGEST_SUBNET, (Prop){ .kind = PROP_STR, .s = env->subnet }));
     if (env->addr.n) seal_put(s, S("ip"), NULL, env->addr);
     return ST_OK;
 }
+Status ingest_event_seal_addr(Cx *cx, const IngestEnvelope *env, Str *ret)
+{
+    Sealing s;
+    seal_begin(cx, &s);
+    if (env->trust < TRUST_SECRET && env->addr.n) seal_put(&s, S("ip"), NULL, env->addr);
+    return seal_end(cx, env, &s, ret);
+}
 
 typedef struct Who { Str user, anon, previous; } Who;
-static Status who_of(Cx *cx, Type type, const Item *it, Who *ret)
+static Status who_of(Cx *cx, IngestType type, const IngestItem *it, Who *ret)
 {
-    TRY(id_of(cx, it->user, S("userId"), &ret->user));
-    TRY(id_of(cx, it->anon, S("anonymousId"), &ret->anon));
-    TRY(id_of(cx, it->previous, S("previousId"), &ret->previous));
-    if (ret->user.n == 0 && (ret->anon.n == 0 || type == T_ALIAS))
+    TRY(id_of(cx, it->of[INGEST_USER], S("userId"), &ret->user));
+    TRY(id_of(cx, it->of[INGEST_ANON], S("anonymousId"), &ret->anon));
+    TRY(id_of(cx, it->of[INGEST_PREVIOUS], S("previousId"), &ret->previous));
+    if (ret->user.n == 0 && (ret->anon.n == 0 || type == INGEST_T_ALIAS))
         return refuse(cx, ST_INVALID, S("userId"), MSG_required, NO_PARAMS);
-    if (type == T_ALIAS && ret->previous.n == 0)
+    if (type == INGEST_T_ALIAS && ret->previous.n == 0)
         return refuse(cx, ST_INVALID, S("previousId"), MSG_required, NO_PARAMS);
     return ST_OK;
 }
@@ -370,91 +379,104 @@ static Status add_join(Cx *cx, const IngestEnvelope *env, const char *kind, Str 
     ret[(*ret_n)++] = (Entry){ .kind = ENTRY_JOIN, .join = j };
     return ST_OK;
 }
-static Status joins(Cx *cx, const IngestEnvelope *env, Type type, const Who *w, Hash128 user, Entry *ret, size_t *ret_n)
+static Status joins(Cx *cx, const IngestEnvelope *env, IngestType type, const Who *w, Hash128 user, Entry *ret,
+    size_t *ret_n)
 {
-    if (type == T_IDENTIFY && w->user.n && w->anon.n)
+    if (type == INGEST_T_IDENTIFY && w->user.n && w->anon.n)
         return add_join(cx, env, "anon", w->anon, S("anonymousId"), user, ret, ret_n);
-    if (type != T_ALIAS || str_eq(w->previous, w->user)) return ST_OK;
+    if (type != INGEST_T_ALIAS || str_eq(w->previous, w->user)) return ST_OK;
     TRY(add_join(cx, env, "anon", w->previous, S("previousId"), user, ret, ret_n));
     /* Known to known needs a secret key. */
     return env->trust >= TRUST_SECRET ? add_join(cx, env, "user", w->previous, S("previousId"), user, ret,
         ret_n) : ST_OK;
 }
-static Status add_group(Cx *cx, Props *ps, const Item *it)
+static Status add_group(Cx *cx, Props *ps, const IngestItem *it)
 {
     Str group;
-    TRY(id_of(cx, it->group, S("groupId"), &group));
+    TRY(id_of(cx, it->of[INGEST_GROUP], S("groupId"), &group));
     if (group.n == 0) return refuse(cx, ST_INVALID, S("groupId"), MSG_required, NO_PARAMS);
     return props_add_str(cx, ps, S("group_id"), group);
 }
-static Status properties(Cx *cx, const IngestEnvelope *env, Type type, const Item *it, const JsonNode *ctx, Props *ps,
-    Event *e)
+static Status properties(Cx *cx, const IngestEnvelope *env, IngestType type, const IngestItem *it,
+    const JsonNode *ctx, Props *ps, Event *e)
 {
     Sealing s;
-    TRY(check_object(cx, it->properties, S("properties")));
-    TRY(check_object(cx, it->context, S("context")));
+    TRY(check_object(cx, it->of[INGEST_PROPERTIES], S("properties")));
+    TRY(check_object(cx, it->of[INGEST_CONTEXT], S("context")));
     seal_begin(cx, &s);
     Sealing *keep = env->trust >= TRUST_SECRET ? &s : NULL;   /* a public key never writes a personal field */
 
     ps->unwanted = personal_property;
     TRY(client_side(cx, env, ctx, ps, &s, e));                /* first: nobody else says where a call came from */
-    if (type == T_GROUP) TRY(add_group(cx, ps, it));
-    if (type == T_IDENTIFY || type == T_GROUP) {
+    if (type == INGEST_T_GROUP) TRY(add_group(cx, ps, it));
+    if (type == INGEST_T_IDENTIFY || type == INGEST_T_GROUP) {
         const JsonNode *also = context_get(env, ctx, S("traits"));
-        TRY(check_object(cx, it->traits, S("traits")));
+        TRY(check_object(cx, it->of[INGEST_TRAITS], S("traits")));
         TRY(check_object(cx, also, S("context.traits")));
-        TRY(add_members(cx, ps, it->traits, personal, keep));
+        TRY(add_members(cx, ps, it->of[INGEST_TRAITS], personal, keep));
         TRY(add_members(cx, ps, also, personal, keep));
-    } else if (type == T_PAGE || type == T_SCREEN) {
+    } else if (type == INGEST_T_PAGE || type == INGEST_T_SCREEN) {
         TRY(add_page_call(cx, ps, it));
     } else {
-        TRY(add_members(cx, ps, it->properties, personal_property, keep));
+        TRY(add_members(cx, ps, it->of[INGEST_PROPERTIES], personal_property, keep));
     }
     TRY(add_context(cx, ps, ctx));
     if (env->context != ctx) TRY(add_context(cx, ps, env->context));
-    if (it->channel && it->channel->kind == JSON_STR) TRY(props_add_str(cx, ps, S("$channel"), it->channel->s));
+    const JsonNode *channel = it->of[INGEST_CHANNEL];
+    if (channel && channel->kind == JSON_STR) TRY(props_add_node(cx, ps, S("$channel"), channel));
     return seal_end(cx, env, &s, &e->sealed);
 }
-static Status message_of(Cx *cx, const IngestEnvelope *env, const Item *it, Hash128 *ret)
+static Status message_of(Cx *cx, const IngestEnvelope *env, const IngestItem *it, Hash128 *ret)
 {
     Str id;
-    TRY(id_of(cx, it->message, S("messageId"), &id));
+    TRY(id_of(cx, it->of[INGEST_MESSAGE], S("messageId"), &id));
     if (id.n > MESSAGE_ID_BYTES_MAX)
         return refuse(cx, ST_INVALID, S("messageId"), MSG_too_long,
             PARAMS({ .name = "max", .value = MESSAGE_ID_BYTES_MAX }));
     if (id.n) *ret = keys_message(env->keys, env->source->id, id);
     return ST_OK;
 }
-Status ingest_event_read(Cx *cx, const IngestEnvelope *env, const JsonNode *node, Entry ret[INGEST_ENTRIES_MAX],
-    size_t *ret_n)
+/* Everything of an event but its properties. */
+static Status head(Cx *cx, const IngestEnvelope *env, IngestType type, const IngestItem *it, Who *who, Event *e,
+    bool *ret_consented)
 {
-    Item it;
-    Type type;
+    if (!e->name.p) TRY(name_of(cx, type, it, &e->name));
+    TRY(who_of(cx, type, it, who));
+    TRY(ingest_actor(cx, env->keys, who->user.n ? "user" : "anon", who->user.n ? who->user : who->anon,
+                     who->user.n ? S("userId") : S("anonymousId"), &e->actor));
+    TRY(message_of(cx, env, it, &e->message));
+    *ret_consented = consented(env, it->of[INGEST_CONTEXT] ? it->of[INGEST_CONTEXT] : env->context);
+    if (*ret_consented) times(cx, env, it, e);
+    return ST_OK;
+}
+Status ingest_event_head(Cx *cx, const IngestEnvelope *env, IngestType type, const IngestItem *it, Event *e,
+    bool *ret_consented)
+{
     Who who;
+    return head(cx, env, type, it, &who, e, ret_consented);
+}
+Status ingest_event_read(Cx *cx, const IngestEnvelope *env, const JsonNode *node, IngestRead *ret)
+{
+    Who who;
+    bool kept = true;
+    IngestRead r = { .n = 0 };
     Event e = { .source = (uint16_t)env->source->number, .trust = env->trust, .flags = env->flags };
-    Props ps = { 0 };
-    size_t n = 0;
 
     if (node->kind != JSON_OBJECT)
         return refuse(cx, ST_INVALID, S("batch"), MSG_wrong_type, PARAMS({ .name = "want", .text = S("object") }));
     if (node->len > INGEST_EVENT_BYTES)
         return refuse(cx, ST_INVALID, S("event"), MSG_too_long, PARAMS({ .name = "max", .value = INGEST_EVENT_BYTES }));
-    gather(node, &it);
-    const JsonNode *ctx = it.context ? it.context : env->context;
-    TRY(type_of(cx, env, &it, &type));
-    TRY(name_of(cx, type, &it, &e.name));
-    TRY(who_of(cx, type, &it, &who));
-    TRY(ingest_actor(cx, env->keys, who.user.n ? "user" : "anon", who.user.n ? who.user : who.anon,
-                     who.user.n ? S("userId") : S("anonymousId"), &e.actor));
-    TRY(message_of(cx, env, &it, &e.message));
-    *ret_n = 0;
-    if (!consented(env, ctx)) return ST_OK;
-    times(cx, env, &it, &e);
-    TRY(properties(cx, env, type, &it, ctx, &ps, &e));
-    TRY(joins(cx, env, type, &who, e.actor, ret, &n));
-    e.props = ps.p;
-    e.n_props = ps.n;
-    ret[n++] = (Entry){ .kind = ENTRY_EVENT, .event = e };
-    *ret_n = n;
+    gather(node, &r.item);
+    const JsonNode *ctx = r.item.of[INGEST_CONTEXT] ? r.item.of[INGEST_CONTEXT] : env->context;
+    TRY(type_of(cx, env, &r.item, &r.type));
+    TRY(head(cx, env, r.type, &r.item, &who, &e, &kept));
+    if (kept) {
+        TRY(properties(cx, env, r.type, &r.item, ctx, &r.props, &e));
+        TRY(joins(cx, env, r.type, &who, e.actor, r.entries, &r.n));
+        e.props = r.props.p;
+        e.n_props = r.props.n;
+        r.entries[r.n++] = (Entry){ .kind = ENTRY_EVENT, .event = e };
+    }
+    *ret = r;
     return ST_OK;
 }

@@ -10,9 +10,12 @@ static Status room(Cx *cx, Props *ps, Str name)
     if (ps->n < ps->cap) return ST_OK;
     size_t cap = ps->cap ? ps->cap * 2 : 32;
     Prop *p = arena_raw(cx->arena, cap * sizeof *p);       /* at most EVENT_PROPS_MAX * 2 */
-    if (!p) return fail(cx, ST_NO_MEM, "props");
+    const JsonNode **from = arena_raw(cx->arena, cap * sizeof(JsonNode *));
+    if (!p || !from) return fail(cx, ST_NO_MEM, "props");
     if (ps->n) memcpy(p, ps->p, ps->n * sizeof *p);
+    if (ps->n) memcpy(from, ps->from, ps->n * sizeof(JsonNode *));
     ps->p = p;
+    ps->from = from;
     ps->cap = cap;
     return ST_OK;
 }
@@ -51,10 +54,12 @@ Status props_add(Cx *cx, Props *ps, Str name, Prop value)
     if (maybe_seen(ps, name))
         for (size_t i = 0; i < ps->n; i++) {
             if (!str_eq(ps->p[i].name, name)) continue;
+            ps->repeated = true;
             if (i >= ps->layer) ps->p[i] = value;
             return ST_OK;
         }
     TRY(room(cx, ps, name));
+    ps->from[ps->n] = ps->node;
     ps->p[ps->n++] = value;
     return ST_OK;
 }
@@ -67,18 +72,23 @@ static Status clean(Cx *cx, Props *ps, Str name, Str in, Str *ret)
     ps->scrubbed += n;
     return ST_OK;
 }
+static Status text(Cx *cx, Props *ps, Str name, Str value, Prop *ret)
+{
+    ret->kind = PROP_STR;
+    return clean(cx, ps, name, value, &ret->s);
+}
 Status props_add_str(Cx *cx, Props *ps, Str name, Str value)
 {
-    Prop p = { .kind = PROP_STR };
-    TRY(clean(cx, ps, name, value, &p.s));
+    Prop p;
+    TRY(text(cx, ps, name, value, &p));
     return props_add(cx, ps, name, p);
 }
-static Status as_text(Cx *cx, Props *ps, Str name, const JsonNode *v)
+static Status as_text(Cx *cx, Props *ps, Str name, const JsonNode *v, Prop *ret)
 {
     Buf b = buf_new(cx->arena, (size_t)v->len * 6 + 64);       /* an escape is at most six times what it stands for */
     JsonW w = { .b = &b };
     jsonw_node(&w, v);
-    return b.bad ? fail(cx, ST_NO_MEM, "props") : props_add_str(cx, ps, name, buf_str(&b));
+    return b.bad ? fail(cx, ST_NO_MEM, "props") : text(cx, ps, name, buf_str(&b), ret);
 }
 static Status item_text(Cx *cx, Props *ps, Str name, const JsonNode *v, Str *ret)
 {
@@ -91,9 +101,8 @@ static Status item_text(Cx *cx, Props *ps, Str name, const JsonNode *v, Str *ret
     return ST_OK;
 }
 /* A list of plain values is a list of strings; one that holds objects or lists is kept as JSON text. */
-static Status add_list(Cx *cx, Props *ps, Str name, const JsonNode *v)
+static Status list(Cx *cx, Props *ps, Str name, const JsonNode *v, Prop *ret)
 {
-    Prop p = { .kind = PROP_LIST };
     const JsonNode *item = json_first(v);
 
     if (v->n > PROP_LIST_MAX)
@@ -101,25 +110,37 @@ static Status add_list(Cx *cx, Props *ps, Str name, const JsonNode *v)
     Str *all = ARENA_MANY(cx->arena, Str, (size_t)v->n);
     if (!all) return fail(cx, ST_NO_MEM, "props");
     for (size_t i = 0; i < v->n; i++, item = json_next(item)) {
-        if (item->kind >= JSON_ARRAY) return as_text(cx, ps, name, v);
+        if (item->kind >= JSON_ARRAY) return as_text(cx, ps, name, v, ret);
         TRY(item_text(cx, ps, name, item, &all[i]));
     }
-    p.list.p = all;
-    p.list.n = v->n;
-    return props_add(cx, ps, name, p);
+    ret->kind = PROP_LIST;
+    ret->list.p = all;
+    ret->list.n = v->n;
+    return ST_OK;
+}
+Status props_value(Cx *cx, Props *ps, Str name, const JsonNode *v, Prop *ret)
+{
+    ret->kind = PROP_NULL;
+    switch ((JsonKind)v->kind) {
+    case JSON_NULL:   return ST_OK;
+    case JSON_BOOL:   ret->kind = PROP_BOOL;   ret->b = v->b; return ST_OK;
+    case JSON_INT:    ret->kind = PROP_INT;    ret->i = v->i; return ST_OK;
+    case JSON_DOUBLE: ret->kind = PROP_DOUBLE; ret->d = v->d; return ST_OK;
+    case JSON_STR:    return text(cx, ps, name, v->s, ret);
+    case JSON_ARRAY:  return list(cx, ps, name, v, ret);
+    case JSON_OBJECT: break;
+    }
+    return as_text(cx, ps, name, v, ret);
 }
 static Status add_value(Cx *cx, Props *ps, Str name, const JsonNode *v)
 {
-    switch ((JsonKind)v->kind) {
-    case JSON_NULL:   return ST_OK;                       /* missing and null are the same */
-    case JSON_BOOL:   return props_add(cx, ps, name, (Prop){ .kind = PROP_BOOL, .b = v->b });
-    case JSON_INT:    return props_add(cx, ps, name, (Prop){ .kind = PROP_INT, .i = v->i });
-    case JSON_DOUBLE: return props_add(cx, ps, name, (Prop){ .kind = PROP_DOUBLE, .d = v->d });
-    case JSON_STR:    return props_add_str(cx, ps, name, v->s);
-    case JSON_ARRAY:  return add_list(cx, ps, name, v);
-    case JSON_OBJECT: break;
-    }
-    return as_text(cx, ps, name, v);
+    Prop p;
+    if (v->kind == JSON_NULL) return ST_OK;               /* missing and null are the same */
+    TRY(props_value(cx, ps, name, v, &p));
+    ps->node = v;
+    Status st = props_add(cx, ps, name, p);
+    ps->node = NULL;
+    return st;
 }
 static Status join_name(Cx *cx, Str prefix, Str key, Str *ret)
 {
