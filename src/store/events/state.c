@@ -149,7 +149,7 @@ Status state_open(Cx *cx, const EventsConfig *c, const Manifest *m, State **ret)
     s->presence = presence_keep_new();
     s->dir = heap_text(c->dir);
     s->zone = c->zone ? heap_text(c->zone) : NULL;
-    bool room = s->dir && s->marks && (s->zone || !c->zone);
+    bool room = s->dir && s->marks && s->presence && (s->zone || !c->zone);
     Status st = room ? open_parts(cx, s, m) : fail(cx, ST_NO_MEM, "state: names");
     if (st != ST_OK) state_close(s);
     else *ret = s;
