@@ -94,6 +94,8 @@ enum {
     PATHS_DEPTH_MAX       = 20,              /* items of one path */
     PATHS_EDGES_MAX       = 1000,            /* edges or sequences of an answer */
     PATHS_PATTERNS_MAX    = 20,
+    FINDINGS_EARLY_MAX    = 30,              /* days of a story that are looked at */
+    FINDINGS_STAY_MAX     = 180,             /* the last day to come back on, counted from the start */
     ASK_BYTES_MAX         = 256 << 20,       /* memory of one question */
     ASK_SECONDS_MAX       = 120,
     PRESENCE_KEEP_BYTES   = 64 << 20,        /* bitmaps of who was seen when, kept for the next question */
