@@ -1,7 +1,6 @@
 /* limits: every maximum a caller can meet; docs/guide/{en,zh}/limits.md repeat them (tools/limits.py). */
 #ifndef LIUKE_LIMITS_H
 #define LIUKE_LIMITS_H
-
 enum {
     CX_ARENA_MAX          = 16 << 20,        /* memory of one request, job or test */
 
@@ -58,7 +57,6 @@ enum {
     SOURCE_PROP_NAMES     = 10000,
     SOURCES_MAX           = 1000,
     JOINS_PUBLIC_MAX      = 100,             /* public joins a person */
-
     /* sameness of events (decisions: at least a day and 20 million ids) */
     DEDUPE_IDS            = 20 * 1000 * 1000,
     DEDUPE_HOURS          = 24,
