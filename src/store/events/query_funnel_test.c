@@ -1,5 +1,6 @@
 /* Funnels through the whole store: the worked cases, plain SQL over the same random events, and the options by hand. */
 #include "store/events/query_funnel.h"
+#include "store/events/case_rig_test.h"
 #include "store/events/query_rig_test.h"
 
 enum { DAY = 86400000 };

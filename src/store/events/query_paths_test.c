@@ -1,5 +1,6 @@
 /* Paths through the whole store: the worked case, plain SQL over the same random events, and the forms by hand. */
 #include "store/events/query_paths.h"
+#include "store/events/case_rig_test.h"
 #include "store/events/query_rig_test.h"
 
 enum { MINUTE = 60000 };
