@@ -1,11 +1,9 @@
 #include "store/events/fold_paths.h"
 #include "base/arena.h"
-#include "store/events/events.h"
-#include <stdio.h>
 #include <string.h>
 #include <xxhash.h>
 
-enum { ITEM_BITS = 29, UNKNOWN = 0, NO_ITEM = 1, ITEMS = 2, SLOTS_FIRST = 1024, NUMBER_BYTES = 32 };
+enum { ITEM_BITS = PATH_ITEM_BITS, SLOTS_FIRST = 1024 };
 #define ITEM_MAX ((UINT32_C(1) << ITEM_BITS) - 1)
 
 /* ---- memory ---- */
@@ -42,59 +40,10 @@ static bool room_for(FoldPaths *f, uint32_t **array, size_t *cap, size_t n)
     return true;
 }
 
-/* ---- items ---- */
-
-static bool text_item(FoldPaths *f, Str s, uint32_t *ret)
-{
-    uint64_t code;
-    Cx cx = { 0 };
-    *ret = FOLD_PATHS_NONE;
-    if (s.n == 0) return true;
-    Status st = scan_text_code(&cx, f->wants->texts, s, &code);
-    if (st == ST_OK && code > ITEM_MAX) st = ST_LIMITED;
-    if (st != ST_OK) return stop(f, st);
-    *ret = (uint32_t)code;
-    return true;
-}
-static bool new_item(FoldPaths *f, uint64_t code, uint32_t *ret)
-{
-    Str s = scan_text(f->wants->texts, code);
-    bool good = room_for(f, &f->item, &f->cap_item, code + 1);
-    *ret = FOLD_PATHS_NONE;
-    if (good && f->wants->names) {
-        if (code > ITEM_MAX) return stop(f, ST_LIMITED);
-        if (s.n && s.p[0] != '$') *ret = (uint32_t)code;
-    } else if (good) {
-        good = s.n <= PROP_TEXT_BYTES_MAX ? text_item(f, path_url(&f->wants->url, s, f->room), ret) : true;
-    }
-    if (good) f->item[code] = *ret == FOLD_PATHS_NONE ? NO_ITEM : *ret + ITEMS;
-    return good;
-}
-static bool number_item(FoldPaths *f, uint8_t kind, uint64_t value, uint32_t *ret)
-{
-    Buf b = buf_new(NULL, NUMBER_BYTES);
-    double d;
-    memcpy(&d, &value, sizeof d);
-    if (kind == PROP_INT) buf_i64(&b, (int64_t)value);
-    if (kind == PROP_DOUBLE) buf_double(&b, d);
-    if (kind == PROP_BOOL) buf_addz(&b, value ? "true" : "false");
-    bool good = !b.bad || stop(f, ST_NO_MEM);
-    good = good && text_item(f, buf_str(&b), ret);
-    buf_done(&b);
-    return good;
-}
-/* The item of event i; FOLD_PATHS_NONE: it has none. false: f cannot go on. */
 static inline bool item_of(FoldPaths *f, const Span *s, size_t i, uint32_t *ret)
 {
-    const FoldCol *c = &s->cols[0];
-    uint64_t code = c->value[i];
-    if (c->kind[i] == PROP_STR && code < f->cap_item && f->item[code] != UNKNOWN) {
-        *ret = f->item[code] - ITEMS;                      /* NO_ITEM becomes FOLD_PATHS_NONE */
-        return true;
-    }
-    *ret = FOLD_PATHS_NONE;
-    if (c->kind[i] == PROP_STR) return new_item(f, code, ret);
-    return c->kind[i] == PROP_NULL || c->kind[i] == PROP_LIST || number_item(f, c->kind[i], code, ret);
+    Status st = path_item(&f->items, s->cols[0].kind[i], s->cols[0].value[i], ret);
+    return st == ST_OK || stop(f, st);
 }
 
 /* ---- edges ---- */
@@ -149,19 +98,19 @@ static void end_session(FoldPaths *f, uint32_t root, size_t n)
     const PathsWants *w = f->wants;
     uint32_t *way = f->way, cut[PATHS_DEPTH_MAX];
     size_t first = 0, last, half = w->depth / 2, k = 0;
-    if (w->from != FOLD_PATHS_NONE) {
+    if (w->from != PATH_ITEM_NONE) {
         while (first < n && way[first] != w->from) first++;
         if (first == n) return;
     }
-    if (w->to == FOLD_PATHS_NONE) {
+    if (w->to == PATH_ITEM_NONE) {
         add_way(f, root, way + first, n - first < w->depth ? n - first : w->depth);
         return;
     }
-    last = first + (w->from != FOLD_PATHS_NONE);
+    last = first + (w->from != PATH_ITEM_NONE);
     while (last < n && way[last] != w->to) last++;
     if (last == n) return;
     way += first, n = last + 1 - first;
-    if (n > w->depth && w->from != FOLD_PATHS_NONE) {
+    if (n > w->depth && w->from != PATH_ITEM_NONE) {
         for (size_t i = 0; i < half; i++) cut[k++] = way[i];
         cut[k++] = w->dots;
         for (size_t i = n - (w->depth - half - 1); i < n; i++) cut[k++] = way[i];
@@ -180,7 +129,7 @@ static void edges_person(Fold *fold, const Span *s)
     for (size_t i = 0; i < s->n; i++) {
         uint32_t item;
         if (!item_of(f, s, i, &item)) return;
-        if (item == FOLD_PATHS_NONE) continue;
+        if (item == PATH_ITEM_NONE) continue;
         if (n && s->time[i] - last > f->wants->gap) end_session(f, s->root, n), n = 0;
         last = s->time[i];
         if (n == 0 || f->way[n - 1] != item) f->way[n++] = item;
@@ -200,7 +149,7 @@ static void marked_person(Fold *fold, const Span *s)
         if (i == s->n) return;
         for (last = s->time[i]; i < s->n; i++) {
             if (!item_of(f, s, i, &item)) return;
-            if (item == FOLD_PATHS_NONE) continue;
+            if (item == PATH_ITEM_NONE) continue;
             if (s->time[i] - last > w->gap) break;
             last = s->time[i];
             if (n < w->depth && (n == 0 || way[n - 1] != item)) way[n++] = item;
@@ -267,7 +216,7 @@ static void sequences_person(Fold *fold, const Span *s)
     for (i++; i < s->n && n < f->wants->depth; i++) {
         if (!(s->mask[i] & 1)) continue;
         if (!item_of(f, s, i, &item)) return;
-        if (item != FOLD_PATHS_NONE) way[n++] = item;
+        if (item != PATH_ITEM_NONE) way[n++] = item;
     }
     add_row(f, way, n, 1);
     if (p && p->n == n && memcmp(p->items, way, n * sizeof *way) == 0) people_set_add(&f->picked, s->root);
@@ -280,12 +229,11 @@ static void done(Fold *fold)
     FoldPaths *f = (FoldPaths *)fold;
     give_bytes(f, f->bytes);
     people_set_done(&f->picked);
-    mem_free(f->item);
+    path_items_done(&f->items);
     mem_free(f->way);
     mem_free(f->edges);
     mem_free(f->slots);
     mem_free(f->rows);
-    mem_free(f->room);
 }
 static void forked_done(Fold *fold)
 {
@@ -316,10 +264,9 @@ static void merge(Fold *fold, Fold *other)
 }
 Status fold_paths_init(Cx *cx, FoldPaths *f, const PathsWants *w)
 {
-    bool marked = w->marked && w->to == FOLD_PATHS_NONE;
+    bool marked = w->marked && w->to == PATH_ITEM_NONE;
     *f = (FoldPaths){ .wants = w, .fold = { .fork = fork_of, .merge = merge, .done = done } };
     f->fold.person = w->sequences ? sequences_person : marked ? marked_person : edges_person;
-    f->room = mem_get(PROP_TEXT_BYTES_MAX + 1);
-    if (!f->room) return fail(cx, ST_NO_MEM, "paths");
+    TRY(path_items_init(cx, &f->items, w->texts, w->run, &w->url, w->names));
     return w->pick ? people_set_new(cx, w->n_roots, &f->picked) : ST_OK;
 }

@@ -9,17 +9,15 @@
 #define LIUKE_FOLD_PATHS_H
 #include "base/limits.h"
 #include "store/events/fold.h"
-#include "store/events/path_url.h"
-#include "store/events/scan.h"
+#include "store/events/path_item.h"
 
-#define FOLD_PATHS_NONE UINT32_MAX
 typedef struct PathsPick { uint32_t position, n, items[PATHS_DEPTH_MAX]; } PathsPick;    /* an edge: n 2 */
 typedef struct PathsWants {
     bool       sequences, names;               /* names: items are names; else values, made one by url */
     PathUrl    url;
     int64_t    gap;
     size_t     depth;
-    uint32_t   from, to, dots;                 /* items; FOLD_PATHS_NONE: none; dots: "..." */
+    uint32_t   from, to, dots;                 /* items; PATH_ITEM_NONE: none; dots: "..." */
     bool       marked;                         /* bit 1 says where from is */
     const PathsPick *pick;                     /* whose people are wanted */
     uint32_t   n_roots;
@@ -32,12 +30,11 @@ typedef struct PathsRow { int64_t n; uint32_t length, items[]; } PathsRow; /* wi
 typedef struct FoldPaths {
     Fold       fold;
     const PathsWants *wants;
-    uint32_t  *item; size_t cap_item;          /* by text: item + 2; 1: none; 0: not yet known */
+    PathItems  items;
     uint32_t  *way; size_t cap_way;            /* items of one session */
     PathsEdge *edges; size_t n_edges, cap_edges;
     uint32_t  *slots; size_t cap_slots;        /* sequences: row + 1 */
     char      *rows; size_t n_rows, cap_rows;
-    char      *room;                           /* of one address */
     PeopleSet  picked;
     size_t     bytes;
 } FoldPaths;

@@ -26,7 +26,7 @@ static Status check(Cx *cx, const PathsQuery *q)
 static Status item_number(Cx *cx, const PathsQuery *q, Str s, uint32_t *ret)
 {
     uint64_t code;
-    *ret = FOLD_PATHS_NONE;
+    *ret = PATH_ITEM_NONE;
     if (s.n == 0) return ST_OK;
     if (q->prop.n) {
         char *room = arena_raw(cx->arena, s.n);
