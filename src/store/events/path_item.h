@@ -19,7 +19,8 @@ typedef struct PathItems {
 } PathItems;
 Status path_items_init(Cx *, PathItems *, ScanTexts *, ScanRun *, const PathUrl *, bool names) MUST_USE;
 void   path_items_done(PathItems *);
-Status path_item_new(PathItems *, uint8_t kind, uint64_t value, uint32_t *ret) MUST_USE;   /* without a why: for folds */
+/* Without a why: for folds. */
+Status path_item_new(PathItems *, uint8_t kind, uint64_t value, uint32_t *ret) MUST_USE;
 /* PATH_ITEM_NONE: a missing value, an empty text, a list. */
 static inline Status path_item(PathItems *p, uint8_t kind, uint64_t value, uint32_t *ret)
 {
