@@ -4,7 +4,7 @@
 #include "base/limits.h"
 #include <string.h>
 
-enum { WRITER_ARENA = 64 << 20 };
+enum { WRITER_ARENA = 64 << 20, WORDS_FIRST = 4096, TEXT_COSTS = 32, SORT_COSTS = 2 * 16 };
 
 struct Bulk {
     Events    *events;
@@ -27,25 +27,17 @@ struct Bulk {
 void bulk_batch_clear(BulkBatch *b)
 {
     for (size_t i = 0; i < b->n_cols; i++) {
-        BulkCol *c = &b->cols[i];
-        dict_done(&c->texts);
-        c->used = false;
-        c->n = 0;
-        c->last = (Str){ 0 };
+        dict_done(&b->cols[i].texts);
+        b->cols[i] = (BulkCol){ 0 };
     }
-    b->n = b->bytes = 0;
+    b->n = b->n_words = b->n_keys = b->bytes = 0;
 }
 void bulk_batch_done(BulkBatch *b)
 {
     bulk_batch_clear(b);
-    for (size_t i = 0; i < b->n_cols; i++) {
-        mem_free(b->cols[i].kind);
-        mem_free(b->cols[i].value);
-    }
     mem_free(b->cols);
-    mem_free(b->time);
-    mem_free(b->actor);
-    mem_free(b->name);
+    mem_free(b->words);
+    mem_free(b->keys);
     *b = (BulkBatch){ 0 };
 }
 static bool grow(void *pp, size_t n, size_t size)
@@ -54,29 +46,16 @@ static bool grow(void *pp, size_t n, size_t size)
     if (bigger) *p = bigger;
     return bigger != NULL;
 }
-static Status rows_room(Cx *cx, BulkBatch *b)
+static Status words_grow(Cx *cx, BulkBatch *b)
 {
-    size_t cap = b->cap ? b->cap * 2 : BULK_FIRST_ROWS;
-    if (b->n < b->cap) return ST_OK;
-    if (!grow(&b->time, cap, sizeof *b->time) || !grow(&b->actor, cap, sizeof *b->actor) ||
-        !grow(&b->name, cap, sizeof *b->name))
-        return fail(cx, ST_NO_MEM, "bulk: %zu rows", cap);
+    size_t cap = b->cap ? b->cap * 2 : WORDS_FIRST;
+    if (!grow(&b->words, cap, sizeof *b->words)) return fail(cx, ST_NO_MEM, "bulk: %zu words", cap);
     b->cap = cap;
     return ST_OK;
 }
-/* Rows that had nothing to say are null. */
-static Status col_reach(Cx *cx, BulkCol *c, size_t n)
+static inline Status words_room(Cx *cx, BulkBatch *b, size_t n)
 {
-    if (n > c->cap) {
-        size_t cap = c->cap ? c->cap : BULK_FIRST_ROWS;
-        while (cap < n) cap *= 2;
-        if (!grow(&c->kind, cap, sizeof *c->kind) || !grow(&c->value, cap, sizeof *c->value))
-            return fail(cx, ST_NO_MEM, "bulk: %zu values", cap);
-        c->cap = cap;
-    }
-    if (n > c->n) memset(c->kind + c->n, PROP_NULL, n - c->n);
-    c->n = n;
-    return ST_OK;
+    return b->cap - b->n_words >= n ? ST_OK : words_grow(cx, b);
 }
 static Status cols_reach(Cx *cx, BulkBatch *b, size_t n)
 {
@@ -192,46 +171,52 @@ Status bulk_actor(Cx *cx, Bulk *b, Hash128 key, uint32_t *ret)
 Status bulk_row(Cx *cx, Bulk *b, int64_t time, uint32_t actor, uint32_t name)
 {
     BulkBatch *t = &b->batch[b->filling];
-    TRY(rows_room(cx, t));
-    t->time[t->n] = time;
-    t->actor[t->n] = actor;
-    t->name[t->n++] = name;
-    t->bytes += sizeof *t->time + 2 * sizeof *t->actor + 16;     /* and what sorting needs */
+    TRY(words_room(cx, t, ROW_HEAD));
+    uint32_t *row = t->words + t->n_words;
+    row[ROW_TIME] = (uint32_t)(uint64_t)time;
+    row[ROW_TIME + 1] = (uint32_t)((uint64_t)time >> 32);
+    row[ROW_ACTOR] = actor;
+    row[ROW_NAME] = name;
+    row[ROW_WORDS] = ROW_HEAD;
+    t->row = t->n_words;
+    t->n_words += ROW_HEAD;
+    t->n++;
     return ST_OK;
 }
-static Status cell(Cx *cx, Bulk *b, uint32_t prop, BulkCol **ret)
+static Status cell(Cx *cx, BulkBatch *t, uint32_t prop, uint8_t kind, uint64_t value)
 {
-    BulkBatch *t = &b->batch[b->filling];
-    TRY(cols_reach(cx, t, (size_t)prop + 1));
     BulkCol *c = &t->cols[prop];
-    size_t had = c->n;
-    TRY(col_reach(cx, c, t->n));
-    t->bytes += (c->n - had) * (sizeof *c->kind + sizeof *c->value);
-    c->used = true;
-    *ret = c;
+    bool wide = value > UINT32_MAX;
+    TRY(words_room(cx, t, CELL_WORDS_MAX));
+    if (c->row == t->n) t->words[c->at] &= ~(uint32_t)(BULK_WIDE - 1);     /* the one before is none: PROP_NULL */
+    c->row = t->n;
+    c->at = t->n_words;
+    uint32_t *at = t->words + t->n_words, n = wide ? CELL_WORDS_MAX : CELL_WORDS_MAX - 1;
+    at[0] = prop << 8 | (wide ? BULK_WIDE : 0) | kind;
+    at[1] = (uint32_t)value;
+    if (wide) at[2] = (uint32_t)(value >> 32);
+    t->n_words += n;
+    t->words[t->row + ROW_WORDS] += n;
     return ST_OK;
 }
 Status bulk_value(Cx *cx, Bulk *b, uint32_t prop, uint8_t kind, uint64_t value)
 {
-    BulkCol *c;
-    TRY(cell(cx, b, prop, &c));
-    c->kind[c->n - 1] = kind;
-    c->value[c->n - 1] = value;
-    return ST_OK;
+    BulkBatch *t = &b->batch[b->filling];
+    TRY(cols_reach(cx, t, (size_t)prop + 1));
+    return cell(cx, t, prop, kind, value);
 }
 Status bulk_text(Cx *cx, Bulk *b, uint32_t prop, Str text)
 {
-    BulkCol *c;
-    TRY(cell(cx, b, prop, &c));
+    BulkBatch *t = &b->batch[b->filling];
+    TRY(cols_reach(cx, t, (size_t)prop + 1));
+    BulkCol *c = &t->cols[prop];
     if (!c->last.p || !str_eq(c->last, text)) {
         size_t had = c->texts.n;
         TRY(dict_add(cx, &c->texts, text, &c->last_code));
         c->last = c->texts.texts[c->last_code];
-        if (c->texts.n > had) b->batch[b->filling].bytes += text.n + 32;
+        if (c->texts.n > had) t->bytes += text.n + TEXT_COSTS;
     }
-    c->kind[c->n - 1] = PROP_STR;
-    c->value[c->n - 1] = c->last_code;
-    return ST_OK;
+    return cell(cx, t, prop, PROP_STR, c->last_code);
 }
 static Status put_prop(Cx *cx, Bulk *b, uint32_t number, const Prop *p)
 {
@@ -259,7 +244,8 @@ size_t bulk_rows(const Bulk *b) { return b->batch[b->filling].n; }
 bool   bulk_full(const Bulk *b)
 {
     const BulkBatch *t = &b->batch[b->filling];
-    return t->n >= BULK_ROWS || t->bytes >= BULK_BYTES;
+    size_t bytes = t->bytes + t->n_words * sizeof *t->words + t->n_keys * sizeof *t->keys + t->n * SORT_COSTS;
+    return t->n >= BULK_ROWS || bytes >= BULK_BYTES;
 }
 void bulk_forget(Bulk *b) { bulk_batch_clear(&b->batch[b->filling]); }
 

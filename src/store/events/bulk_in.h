@@ -4,26 +4,30 @@
 #include "store/events/bulk.h"
 #include "store/events/state_in.h"
 
-enum { BULK_ROWS = 2 << 20, BULK_BYTES = 192 << 20, BULK_FIRST_ROWS = 4096 };
-/* One property: of each row its kind and value; a text's value is its number in texts. */
+enum { BULK_ROWS = 2 << 20, BULK_BYTES = 112 << 20 };
+/* A row in words: its time (two), actor, name, all its words, then its cells: the property << 8 | BULK_WIDE | the
+ * kind, and the value: a text's is its number in texts. A row so is one or two lines of the cache, in whatever order
+ * rows are taken. */
+enum { ROW_TIME, ROW_ACTOR = 2, ROW_NAME, ROW_WORDS, ROW_HEAD, BULK_WIDE = 1 << 7, CELL_WORDS_MAX = 3 };
 typedef struct BulkCol {
-    bool      used;              /* in this batch */
-    size_t    n;                 /* rows filled in; the others are null */
-    uint8_t  *kind;
-    uint64_t *value;
-    size_t    cap;
     Dict      texts;
     Str       last; uint32_t last_code;      /* mostly the next is the same */
+    size_t    row, at;           /* the row that had it last, from 1, and where */
 } BulkCol;
 typedef struct BulkBatch {
-    size_t    n, cap, bytes;
-    int64_t  *time;
-    uint32_t *actor, *name;
+    uint32_t *words;
+    size_t    n_words, cap, row, n, bytes;   /* row: where the last begins */
     BulkCol  *cols;
     size_t    n_cols;
+    Hash128  *keys;              /* of the messages in it */
+    size_t    n_keys, cap_keys;
     int64_t   received;
     ManifestMark mark;
 } BulkBatch;
+static inline int64_t bulk_row_time(const uint32_t *row)
+{
+    return (int64_t)((uint64_t)row[ROW_TIME + 1] << 32 | row[ROW_TIME]);
+}
 void   bulk_batch_clear(BulkBatch *);            /* keeps its memory */
 void   bulk_batch_done(BulkBatch *);
 

@@ -3,11 +3,12 @@
 #include "base/arena.h"
 #include <string.h>
 
-enum { DIGIT = 11, BINS = 1 << DIGIT, WORD = 64 };
+enum { DIGIT = 11, BINS = 1 << DIGIT, WORD = 64, MONTH_BITS = 31, AHEAD = 12, LINE = 16 };
 
 /* ---- the order of a segment: month, person, time, row ---- */
 
-typedef struct Place { uint64_t key; uint32_t row; } Place;      /* key: month << 32 | the person's */
+/* key: month << 32 | the person's; ms: of the month, which is shorter than 2^32; at: the row's first word */
+typedef struct Place { uint64_t key; uint32_t ms, at; } Place;
 
 static void sort_pass(const Place *from, Place *to, size_t n, unsigned shift)
 {
@@ -35,92 +36,173 @@ static Place *sort_places(Place *a, Place *b, size_t n)
     return a;
 }
 /* Rows of one person, mostly in order of time already: halves are merged, so that no order is slow. */
-static void merge_halves(Place *p, size_t mid, size_t n, Place *room, const int64_t *time)
+static void merge_halves(Place *p, size_t mid, size_t n, Place *room)
 {
     size_t i = 0, k = mid, at = 0;
-    if (time[p[mid - 1].row] <= time[p[mid].row]) return;
+    if (p[mid - 1].ms <= p[mid].ms) return;
     memcpy(room, p, mid * sizeof *p);
-    while (i < mid && k < n) p[at++] = time[room[i].row] <= time[p[k].row] ? room[i++] : p[k++];
+    while (i < mid && k < n) p[at++] = room[i].ms <= p[k].ms ? room[i++] : p[k++];
     memcpy(p + at, room + i, (mid - i) * sizeof *p);
 }
-static void sort_times(Place *p, size_t n, Place *room, const int64_t *time)
+static void sort_times(Place *p, size_t n, Place *room)
 {
     if (n < 2) return;
     size_t i = 1;
-    while (i < n && time[p[i - 1].row] <= time[p[i].row]) i++;
+    while (i < n && p[i - 1].ms <= p[i].ms) i++;
     if (i == n) return;
-    sort_times(p, n / 2, room, time);
-    sort_times(p + n / 2, n - n / 2, room, time);
-    merge_halves(p, n / 2, n, room, time);
+    sort_times(p, n / 2, room);
+    sort_times(p + n / 2, n - n / 2, room);
+    merge_halves(p, n / 2, n, room);
+}
+/* The month of the row before: mostly the next one's too. */
+typedef struct Month { int32_t month; int64_t first, last; } Month;
+static Month month_of(int64_t time)
+{
+    Month m = { .month = segment_month(time), .first = time, .last = time };
+    for (int64_t step = INT64_C(1) << MONTH_BITS; step; step >>= 1) {
+        if (segment_month(m.first - step) == m.month) m.first -= step;
+        if (segment_month(m.last + step) == m.month) m.last += step;
+    }
+    return m;
+}
+static void places(const BulkBatch *b, const PeopleView *people, Place *p)
+{
+    Month m = { .first = 1 };
+    for (size_t at = 0; at < b->n_words; at += b->words[at + ROW_WORDS]) {
+        const uint32_t *row = b->words + at;
+        int64_t time = bulk_row_time(row);
+        if (time < m.first || time > m.last) m = month_of(time);
+        *p++ = (Place){ (uint64_t)((uint32_t)m.month ^ 1U << 31) << 32 |
+            segment_key(joins_root(people, row[ROW_ACTOR])), (uint32_t)(time - m.first), (uint32_t)at };
+    }
 }
 static void in_order(const BulkBatch *b, const PeopleView *people, Place *a, Place *room, Place **ret)
 {
-    for (size_t i = 0; i < b->n; i++)
-        a[i] = (Place){ (uint64_t)((uint32_t)segment_month(b->time[i]) ^ 1U << 31) << 32 |
-            segment_key(joins_root(people, b->actor[i])), (uint32_t)i };
+    places(b, people, a);
     Place *p = sort_places(a, room, b->n);
     room = p == a ? room : a;
     for (size_t i = 0, end; i < b->n; i = end) {
         for (end = i + 1; end < b->n && p[end].key == p[i].key; end++) { }
-        sort_times(p + i, end - i, room, b->time);
+        sort_times(p + i, end - i, room);
     }
     *ret = p;
 }
 
-/* ---- rows as events ---- */
+/* ---- rows into a segment ---- */
 
+/* What the batch's numbers are in the segment being written, asked once each; 0: not yet. */
+typedef struct Numbers { uint32_t *of; size_t n; } Numbers;
+static const uint32_t AS_TEXT = UINT32_MAX;      /* the dictionary is full */
 typedef struct Rows {
     const BulkWrite *w;
     const BulkBatch *b;
     const Str *names, *props;    /* by number */
-    const uint32_t *used; size_t n_used;
-    Prop *values;
+    Numbers  name_of, prop_of, *code_of;
+    SegmentCell *cells;
+    uint32_t origin;
 } Rows;
-static Str *copy_texts(Cx *cx, const BulkWrite *w, const Dict *d)
+static Status copy_texts(Cx *cx, const BulkWrite *w, const Dict *d, const Str **ret, Numbers *ret_of)
 {
     pthread_mutex_lock(w->lock);
-    Str *ret = ARENA_MANY(cx->arena, Str, d->n + 1);
-    if (ret && d->n) memcpy(ret, d->texts, d->n * sizeof *ret);    /* the texts themselves never move */
+    ret_of->n = d->n;
+    Str *all = ARENA_MANY(cx->arena, Str, d->n + 1);
+    if (all && d->n) memcpy(all, d->texts, d->n * sizeof *all);    /* the texts themselves never move */
     pthread_mutex_unlock(w->lock);
-    return ret;
+    ret_of->of = ARENA_MANY(cx->arena, uint32_t, ret_of->n + 1);
+    *ret = all;
+    return all && ret_of->of ? ST_OK : fail(cx, ST_NO_MEM, "bulk: names");
 }
 static Status rows_open(Cx *cx, const BulkWrite *w, const BulkBatch *b, Rows *ret)
 {
-    uint32_t *used = ARENA_MANY(cx->arena, uint32_t, b->n_cols + 1);
-    *ret = (Rows){ .w = w, .b = b, .names = copy_texts(cx, w, w->names), .props = copy_texts(cx, w, w->props),
-        .used = used, .values = ARENA_MANY(cx->arena, Prop, b->n_cols + 1) };
-    if (!ret->names || !ret->props || !used || !ret->values) return fail(cx, ST_NO_MEM, "bulk: names");
-    for (uint32_t i = 0; i < b->n_cols; i++) if (b->cols[i].used) used[ret->n_used++] = i;
+    *ret = (Rows){ .w = w, .b = b, .cells = ARENA_MANY(cx->arena, SegmentCell, b->n_cols + 1),
+        .code_of = ARENA_MANY(cx->arena, Numbers, b->n_cols + 1) };
+    if (!ret->cells || !ret->code_of) return fail(cx, ST_NO_MEM, "bulk: columns");
+    TRY(copy_texts(cx, w, w->names, &ret->names, &ret->name_of));
+    TRY(copy_texts(cx, w, w->props, &ret->props, &ret->prop_of));
+    for (size_t i = 0; i < b->n_cols; i++) {
+        size_t n = b->cols[i].texts.n;
+        ret->code_of[i] = (Numbers){ ARENA_MANY(cx->arena, uint32_t, n + 1), n };
+        if (!ret->code_of[i].of) return fail(cx, ST_NO_MEM, "bulk: %zu texts", n);
+    }
     return ST_OK;
 }
-static void row_event(const Rows *r, uint32_t i, Event *ret)
+static void forget(Numbers *n) { memset(n->of, 0, n->n * sizeof *n->of); }
+static Status rows_begin(Cx *cx, Rows *r, SegmentWriter *w)
 {
-    const BulkBatch *b = r->b;
     const BulkConfig *c = r->w->config;
-    *ret = (Event){ .source = c->source, .trust = c->trust, .flags = c->flags, .name = r->names[b->name[i]],
-        .time = b->time[i], .received = b->received, .props = r->values };
-    for (size_t k = 0; k < r->n_used; k++) {
-        const BulkCol *col = &b->cols[r->used[k]];
-        if (i >= col->n || col->kind[i] == PROP_NULL) continue;
-        Prop *p = &r->values[ret->n_props++];
-        *p = (Prop){ .name = r->props[r->used[k]], .kind = col->kind[i] };
-        if (p->kind == PROP_STR) p->s = col->texts.texts[col->value[i]];
-        else if (p->kind == PROP_BOOL) p->b = col->value[i] != 0;
-        else p->i = (int64_t)col->value[i];              /* of a double the bits */
-    }
+    forget(&r->name_of);
+    forget(&r->prop_of);
+    for (size_t i = 0; i < r->b->n_cols; i++) forget(&r->code_of[i]);
+    return segment_number_origin(cx, w, (Origin){ c->source, c->trust, c->flags }, &r->origin);
 }
-static Status write_month(Cx *cx, const Rows *r, const SegmentPlan *plan, const Place *p, size_t n, Segment **ret)
+static Status new_name(Cx *cx, Rows *r, SegmentWriter *w, uint32_t name)
+{
+    uint32_t number;
+    TRY(segment_number_name(cx, w, r->names[name], &number));
+    r->name_of.of[name] = number + 1;
+    return ST_OK;
+}
+static Status new_prop(Cx *cx, Rows *r, SegmentWriter *w, uint32_t prop)
+{
+    uint32_t number;
+    TRY(segment_number_prop(cx, w, r->props[prop], &number));
+    r->prop_of.of[prop] = number + 1;
+    return ST_OK;
+}
+static Status new_code(Cx *cx, Rows *r, SegmentWriter *w, uint32_t prop, uint64_t text)
+{
+    uint32_t code;
+    Status st = segment_number_text(cx, w, r->prop_of.of[prop] - 1, r->b->cols[prop].texts.texts[text], &code);
+    if (st != ST_OK && st != ST_NOT_FOUND) return st;
+    r->code_of[prop].of[text] = st == ST_OK ? code + 1 : AS_TEXT;
+    return ST_OK;
+}
+static inline Status take_text(Cx *cx, Rows *r, SegmentWriter *w, uint32_t prop, SegmentCell *c)
+{
+    uint32_t *code = &r->code_of[prop].of[c->value];
+    if (*code == 0) TRY(new_code(cx, r, w, prop, c->value));
+    c->coded = *code != AS_TEXT;
+    c->texts = &r->b->cols[prop].texts.texts[c->value];
+    c->value = *code - 1;
+    return ST_OK;
+}
+static inline Status put_row(Cx *cx, Rows *r, SegmentWriter *w, const Place *p)
+{
+    const uint32_t *row = r->b->words + p->at, *end = row + row[ROW_WORDS];
+    uint32_t *name = &r->name_of.of[row[ROW_NAME]];
+    if (*name == 0) TRY(new_name(cx, r, w, row[ROW_NAME]));
+    SegmentRow e = { .person = segment_root((uint32_t)p->key), .actor = row[ROW_ACTOR], .name = *name - 1,
+        .origin = r->origin, .time = bulk_row_time(row), .received = r->b->received, .cells = r->cells };
+    for (const uint32_t *at = row + ROW_HEAD; at < end; ) {
+        uint32_t prop = at[0] >> 8, kind = at[0] & (BULK_WIDE - 1);
+        uint64_t value = at[0] & BULK_WIDE ? (uint64_t)at[2] << 32 | at[1] : at[1];
+        at += at[0] & BULK_WIDE ? CELL_WORDS_MAX : CELL_WORDS_MAX - 1;
+        if (kind == PROP_NULL) continue;
+        if (r->prop_of.of[prop] == 0) TRY(new_prop(cx, r, w, prop));
+        SegmentCell *c = &r->cells[e.n_cells++];
+        *c = (SegmentCell){ .prop = r->prop_of.of[prop] - 1, .kind = (uint8_t)kind, .value = value };
+        if (kind == PROP_STR) TRY(take_text(cx, r, w, prop, c));
+    }
+    return segment_add_row(cx, w, &e);
+}
+static Status put_rows(Cx *cx, Rows *r, SegmentWriter *w, const Place *p, size_t n)
+{
+    TRY(rows_begin(cx, r, w));
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t *next = r->b->words + p[i + AHEAD < n ? i + AHEAD : i].at;
+        __builtin_prefetch(next);
+        __builtin_prefetch(next + LINE - 1);
+        TRY(put_row(cx, r, w, &p[i]));
+    }
+    return ST_OK;
+}
+static Status write_month(Cx *cx, Rows *r, const SegmentPlan *plan, const Place *p, size_t n, Segment **ret)
 {
     State *s = r->w->state;
     SegmentWriter *w;
     ManifestSegment info;
-    Event e;
     TRY(segment_begin(cx, s->fs, s->dir, plan, &w));
-    Status st = ST_OK;
-    for (size_t i = 0; st == ST_OK && i < n; i++) {
-        row_event(r, p[i].row, &e);
-        st = segment_add(cx, w, segment_root((uint32_t)p[i].key), r->b->actor[p[i].row], &e);
-    }
+    Status st = put_rows(cx, r, w, p, n);
     if (st == ST_OK) st = segment_end(cx, w, &info);
     segment_drop(cx, w);
     TRY(st);
@@ -168,7 +250,7 @@ static Status write_months(Cx *cx, Batch *t, const Place *p)
         Segment *seg;
         end = month_end(p, n, i);
         SegmentPlan plan = { .id = t->w->state->next_id++, .log_pos = t->log_pos,
-            .month = segment_month(t->b->time[p[i].row]), .moves = t->people->moves };
+            .month = segment_month(bulk_row_time(t->b->words + p[i].at)), .moves = t->people->moves };
         TRY(write_month(cx, &rows, &plan, p + i, end - i, &seg));
         state_set_add(t->written, seg);
     }
