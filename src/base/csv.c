@@ -258,7 +258,7 @@ static Status give(Cx *cx, Csv *c, Str row, int64_t end, CsvRow *ret)
         return fail(cx, ST_NO_MEM, "csv: no memory for a row of %zu bytes", raw.n);
     if (!c->bad) cut_cells(c, row.p);
     *ret = (CsvRow){ .cells = c->str, .n = c->bad ? 0 : c->n, .line = c->line, .at = c->at, .end = end,
-                     .bad = c->bad, .raw = raw };
+                     .undone = c->undo, .bad = c->bad, .raw = raw };
     if (c->bad) {
         ret->why = c->why;
         ret->max = c->max;

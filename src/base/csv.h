@@ -26,6 +26,7 @@ typedef struct CsvRow {
     size_t  n;
     int64_t line;                /* of the row's start, from 1 */
     int64_t at, end;             /* stream offsets of its first byte and of the next row: reading can resume at end */
+    bool    undone;              /* some cell is no slice of data: doubled quotes were undone */
     bool    bad;
     Msg     why;
     int64_t max;                 /* the {max} of why */

@@ -5,7 +5,7 @@
 #include "flow/import_fast.h"
 #include <string.h>
 
-enum { BATCH_ROWS = 1000, BATCH_BYTES = 512 << 10, REJECTS_BYTES = 900 << 10, HEAD_MAX = 64 << 10,
+enum { BATCH_ROWS = 1000, BATCH_BYTES = 512 << 10, REJECTS_BYTES = 700 << 10, HEAD_MAX = 64 << 10,
     ROWS_ARENA = 32 << 20 };
 
 /* --- begin: which import is this? --- */
@@ -134,6 +134,7 @@ typedef struct Reading {
     ImportReject *rejects; size_t n_rejects, cap_rejects;
     size_t told;                 /* bytes the rejects take in a reply: past REJECTS_BYTES the piece ends early */
     bool *same;
+    Csv *again;                  /* for rows that have to be read again */
     Arena *own, *rows;           /* the caller's, and one that is emptied after each batch */
 } Reading;
 
@@ -249,15 +250,22 @@ static bool for_the_log(const Event *e)
 static Status keep(Cx *cx, Reading *rd, const ImportEvent *row, int64_t at, Str raw)
 {
     Entry e = { .kind = ENTRY_EVENT, .event = row->e };
+    Hash128 key = row->message.n ? import_session_message(rd->s, row->message) : (Hash128){ 0 };
+    if (row->message.n && bulk_message_seen(rd->s->bulk, key)) {
+        rd->result->repeated++;
+        return ST_OK;
+    }
     TRY(keep_join(cx, rd, row, raw));
     if (for_the_log(&row->e)) {
-        e.event.message = row_key(rd, at);
-        return log_entry(cx, rd, &e, raw);
+        e.event.message = row->message.n ? keys_message(rd->deps->keys, rd->import->source, row->message) :
+            row_key(rd, at);
+        TRY(log_entry(cx, rd, &e, raw));
+    } else {
+        TRY(bulk_event(cx, rd->s->bulk, &row->e));
+        rd->result->kept++;
+        rd->import->kept++;
     }
-    TRY(bulk_event(cx, rd->s->bulk, &row->e));
-    rd->result->kept++;
-    rd->import->kept++;
-    return ST_OK;
+    return row->message.n ? bulk_message_add(cx, rd->s->bulk, key) : ST_OK;
 }
 static Status take_event(Cx *cx, Reading *rd, Status st, const ImportEvent *row, int64_t line, int64_t at, Str raw)
 {
@@ -276,40 +284,77 @@ static Status keep_cells(Cx *cx, const CsvRow *r, Str piece, Str *ret)
     }
     return ST_OK;
 }
-/* NOT_FOUND: not this one. */
-static Status quick_row(Cx *cx, Reading *rd, const CsvRow *r)
-{
-    ImportSession *s = rd->s;
-    if (!s->fast_known) {
-        s->fast_known = true;
-        TRY(import_fast_new(cx, rd->deps->keys, s, &rd->map, rd->names, rd->n_names, &s->fast));
-    }
-    Status st = s->fast ? import_fast_row(cx, s->fast, r->cells, r->n) : ST_NOT_FOUND;
-    if (st != ST_OK) return st;
-    rd->result->kept++;
-    rd->import->kept++;
-    return ST_OK;
-}
-static Status csv_row(Cx *cx, Reading *rd, const CsvRow *r, Str piece)
+static Status general_row(Cx *cx, Reading *rd, const CsvRow *r, Str piece)
 {
     Str own[IMPORT_COLUMNS_MAX];
     ImportEvent e;
-    if (r->bad) {
-        (void)refuse(cx, ST_INVALID, S("row"), r->why, PARAMS({ .name = "max", .value = r->max }));
-        return reject(cx, rd, r->line, r->at, r->raw);
-    }
-    if (rd->n_names == 0) return keep_head(cx, rd, r->cells, r->n);
-    if (r->n == 1 && r->cells[0].n == 0) return ST_OK;        /* an empty line */
-    Status short_way = quick_row(cx, rd, r);
-    if (short_way != ST_NOT_FOUND) return short_way;
     TRY(keep_cells(cx, r, piece, own));
     ImportCells cells = { .names = rd->names, .n_names = rd->n_names, .cells = own, .n = r->n };
     Status st = import_row_cells(cx, &rd->row, &cells, &e);
     return take_event(cx, rd, st, &e, r->line, r->at, r->raw);
 }
+static Status row_again(Cx *cx, Reading *rd, const ImportFastRow *row)
+{
+    CsvRow r;
+    size_t used;
+    if (!rd->again && !(rd->again = csv_new(rd->own, ','))) return fail(cx, ST_NO_MEM, "import");
+    csv_resume(rd->again, row->line);
+    TRY(csv_next(cx, rd->again, row->raw, row->at, true, &used, &r));
+    return general_row(cx, rd, &r, row->raw);
+}
+/* The rows that wait in the group of the short way, in their order. */
+static Status take_group(Cx *cx, Reading *rd)
+{
+    ImportFastRow row;
+    bool repeated;
+    if (!rd->s->fast) return ST_OK;
+    for (;;) {
+        Status st = import_fast_take(cx, rd->s->fast, &row, &repeated);
+        if (st == ST_CONFLICT) return ST_OK;
+        if (st == ST_NOT_FOUND) {
+            TRY(row_again(cx, rd, &row));
+            continue;
+        }
+        TRY(st);
+        rd->result->repeated += repeated;
+        rd->result->kept += !repeated;
+        rd->import->kept += !repeated;
+    }
+}
+/* NOT_FOUND: not this one; those before it are done. */
+static Status quick_row(Cx *cx, Reading *rd, const CsvRow *r, Str piece, int64_t piece_at)
+{
+    ImportSession *s = rd->s;
+    if (!s->fast_known) {
+        s->fast_known = true;
+        TRY(import_fast_new(cx, rd->deps->keys, s, &rd->map, rd->names, rd->n_names, &s->fast));
+        if (s->fast) import_fast_piece(s->fast);
+    }
+    if (!s->fast) return ST_NOT_FOUND;
+    ImportFastRow row = { { piece.p + (r->at - piece_at), (size_t)(r->end - r->at) }, r->line, r->at };
+    Status st = import_fast_row(cx, s->fast, &row, r->cells, r->n);
+    if (st == ST_OK && !r->undone && !import_fast_full(s->fast)) return ST_OK;
+    TRY(st == ST_NOT_FOUND ? ST_OK : st);
+    TRY(take_group(cx, rd));
+    return st;
+}
+static Status csv_row(Cx *cx, Reading *rd, const CsvRow *r, Str piece, int64_t piece_at)
+{
+    if (r->bad) {
+        TRY(take_group(cx, rd));
+        (void)refuse(cx, ST_INVALID, S("row"), r->why, PARAMS({ .name = "max", .value = r->max }));
+        return reject(cx, rd, r->line, r->at, r->raw);
+    }
+    if (rd->n_names == 0) return keep_head(cx, rd, r->cells, r->n);
+    if (r->n == 1 && r->cells[0].n == 0) return ST_OK;        /* an empty line */
+    Status short_way = quick_row(cx, rd, r, piece, piece_at);
+    return short_way == ST_NOT_FOUND ? general_row(cx, rd, r, piece) : short_way;
+}
 static int64_t line_ends(Str s)
 {
+    const char *first = s.n ? memchr(s.p, '\n', s.n) : NULL;
     int64_t n = 0;
+    if (first && first + 1 == s.p + s.n) return 1;             /* as nearly all */
     for (size_t i = 0; i < s.n; i++) n += s.p[i] == '\n';
     return n;
 }
@@ -322,14 +367,16 @@ static Status read_csv(Cx *cx, Reading *rd, Str data, int64_t at, bool last, siz
 
     if (!csv) return fail(cx, ST_NO_MEM, "import");
     csv_resume(csv, rd->import->line + 1);
+    if (rd->s->fast) import_fast_piece(rd->s->fast);
     st = ST_OK;
     while (rd->told < REJECTS_BYTES &&
            (st = csv_next(cx, csv, (Str){ data.p + done, data.n - done }, at + (int64_t)done, last, &used,
                &row)) == ST_OK) {
         rd->import->line = row.line - 1 + line_ends((Str){ data.p + (row.at - at), (size_t)(row.end - row.at) });
-        TRY(csv_row(cx, rd, &row, data));
+        TRY(csv_row(cx, rd, &row, data, at));
         done += used;
     }
+    if (st == ST_OK || st == ST_NOT_FOUND) TRY(take_group(cx, rd));
     *ret_used = last && st == ST_NOT_FOUND ? data.n : done;
     return st == ST_NOT_FOUND ? ST_OK : st;
 }
@@ -386,6 +433,8 @@ static Status prepare(Cx *cx, Reading *rd)
 {
     Str head = rd->import->head;
     TRY(import_map_read(cx, rd->import->map, rd->import->format, &rd->map));
+    if (import_map_has(&rd->map, MAP_MESSAGE))
+        TRY(import_session_messages(cx, rd->deps->imports, rd->deps->keys, rd->s));
     rd->row.deps = rd->deps;
     rd->row.map = &rd->map;
     rd->entries = arena_raw(cx->arena, BATCH_ROWS * sizeof *rd->entries);

@@ -2,13 +2,16 @@
 #include "base/arena.h"
 #include "base/limits.h"
 #include "base/scrub.h"
-#include "store/events/dict.h"
+#include "flow/import_ids.h"
 #include <string.h>
 #include <xxhash.h>
 
-enum { COLS_MAX = EVENT_PROPS_MAX, LAST_BYTES = 48, NAMES = 256, TEXTS_BYTES = 256 << 20 };
+enum { COLS_MAX = EVENT_PROPS_MAX, LAST_BYTES = 48, NAMES = 256, GROUP = 16, SHORT = 16, SHORTS = 64 };
 
+/* code: of a text, its number in the batch */
 typedef struct Value { uint8_t kind; uint64_t bits; } Value;
+/* A text of less than 16 bytes, which most columns of few texts have, and its length in the last byte. */
+typedef struct ShortText { uint64_t a, b; uint32_t code; bool known; } ShortText;
 /* A cell and what it is for; cell -1: a constant of the map. */
 typedef struct Col {
     MapTarget target;
@@ -17,19 +20,29 @@ typedef struct Col {
     uint32_t  prop;
     char      last[LAST_BYTES]; size_t last_n;             /* the cell of the row before, and its value */
     Value     value;
+    ShortText shorts[SHORTS];
 } Col;
 typedef struct Name { Str text; uint32_t number; } Name;
-/* Texts of ids ↔ actors: to compare a short text is cheaper than the keyed hash and the store's own lookup. */
-typedef struct Ids { Dict texts; uint32_t *actors; size_t cap; } Ids;
+/* A row of the group. who: the user or the visitor. */
+typedef struct Row {
+    ImportFastRow row;
+    int64_t  time;
+    uint64_t hash;
+    Hash128  message;
+    Str      who, anon, message_id;
+    uint32_t name;
+    bool     known, timed, named;
+    Value   *values;             /* by column */
+} Row;
 struct ImportFast {
     const Keys *keys;
     ImportSession *s;
-    Col    cols[COLS_MAX]; size_t n;
+    Col   *cols; size_t n;
     size_t n_cells;
     Name   names[NAMES];
-    Ids    users, anons;
+    ImportIds users, anons;
     char   day[11]; int64_t day_ms;                        /* the date of the row before, and its midnight */
-    Value  values[COLS_MAX];
+    Row    rows[GROUP]; size_t first, n_rows;
 };
 
 /* ---- what the columns are for ---- */
@@ -94,6 +107,8 @@ Status import_fast_new(Cx *cx, const Keys *keys, ImportSession *s, const ImportM
     f->keys = keys;
     f->s = s;
     f->n_cells = n;
+    f->cols = ARENA_MANY(s->arena, Col, COLS_MAX);
+    if (!f->cols) return fail(cx, ST_NO_MEM, "import");
     TRY(add_all(cx, f, m, names, n, &plain));
     for (size_t i = 0; i < f->n; i++) {                    /* the map may stand on another's stack */
         Str *c = &f->cols[i].constant;
@@ -101,20 +116,18 @@ Status import_fast_new(Cx *cx, const Keys *keys, ImportSession *s, const ImportM
         *c = arena_str(s->arena, *c);
         if (!c->p) return fail(cx, ST_NO_MEM, "import");
     }
+    for (size_t i = 0; i < GROUP; i++) {
+        f->rows[i].values = ARENA_MANY(s->arena, Value, f->n);
+        if (!f->rows[i].values) return fail(cx, ST_NO_MEM, "import");
+    }
     if (plain) *ret = f;
     return ST_OK;
-}
-static void ids_done(Ids *ids)
-{
-    dict_done(&ids->texts);
-    mem_free(ids->actors);
-    *ids = (Ids){ 0 };
 }
 void import_fast_done(ImportFast *f)
 {
     if (!f) return;
-    ids_done(&f->users);
-    ids_done(&f->anons);
+    import_ids_done(&f->users);
+    import_ids_done(&f->anons);
 }
 
 /* ---- cells ---- */
@@ -190,27 +203,54 @@ static Status number_cell(Str s, Value *ret)
     memcpy(&ret->bits, &d, sizeof d);
     return ST_OK;
 }
-static Status value_cell(Cx *cx, Col *c, Str s, Value *ret)
+/* A text the batch has was found to be harmless when it came first. */
+static Status text_code(Cx *cx, ImportFast *f, const Col *c, Str s, uint32_t *ret)
 {
     Str clean;
-    int n = 0;
-    if (s.n == c->last_n && s.n <= LAST_BYTES && (s.n == 0 || memcmp(c->last, s.p, s.n) == 0)) {
-        *ret = s.n ? c->value : (Value){ PROP_NULL, 0 };
+    int n;
+    if (bulk_text_find(f->s->bulk, c->prop, s, ret)) return ST_OK;
+    if (s.n > PROP_TEXT_BYTES_MAX) return ST_NOT_FOUND;
+    TRY(scrub_text(cx, s, &clean, &n));
+    return n ? ST_NOT_FOUND : bulk_text_number(cx, f->s->bulk, c->prop, s, ret);
+}
+static Status text_cell(Cx *cx, ImportFast *f, Col *c, Str s, Value *ret)
+{
+    uint32_t code;
+    char text[SHORT] = { 0 };
+    uint64_t a, b;
+    *ret = (Value){ PROP_STR, 0 };
+    if (s.n >= SHORT) {
+        TRY(text_code(cx, f, c, s, &code));
+        ret->bits = code;
+        return ST_OK;
+    }
+    memcpy(text, s.p, s.n);
+    text[SHORT - 1] = (char)s.n;
+    memcpy(&a, text, sizeof a);
+    memcpy(&b, text + sizeof a, sizeof b);
+    ShortText *t = &c->shorts[((a ^ b * 31) * UINT64_C(0x9E3779B97F4A7C15)) >> 58];
+    if (!t->known || t->a != a || t->b != b) {
+        TRY(text_code(cx, f, c, s, &code));
+        *t = (ShortText){ a, b, code, true };
+    }
+    ret->bits = t->code;
+    return ST_OK;
+}
+static Status value_cell(Cx *cx, ImportFast *f, Col *c, Str s, Value *ret)
+{
+    *ret = (Value){ PROP_NULL, 0 };
+    if (s.n == 0) return ST_OK;
+    if (s.n == c->last_n && memcmp(c->last, s.p, s.n) == 0) {
+        *ret = c->value;
         return ST_OK;
     }
     Status st = ST_CONFLICT;
-    *ret = (Value){ PROP_NULL, 0 };
-    if (s.n && (is_digit(s.p[0]) || s.p[0] == '-')) st = number_cell(s, ret);
-    else if (s.n && (s.p[0] == '+' || s.p[0] == '.')) return ST_NOT_FOUND;
-    if (st == ST_NOT_FOUND) return st;
-    if (st == ST_CONFLICT && s.n) {
-        if (s.n > PROP_TEXT_BYTES_MAX) return ST_NOT_FOUND;
-        TRY(scrub_text(cx, s, &clean, &n));
-        if (n) return ST_NOT_FOUND;
-        ret->kind = PROP_STR;
-    }
+    if (is_digit(s.p[0]) || s.p[0] == '-') st = number_cell(s, ret);
+    else if (s.p[0] == '+' || s.p[0] == '.') return ST_NOT_FOUND;
+    if (st == ST_CONFLICT) st = text_cell(cx, f, c, s, ret);
+    TRY(st);
     c->last_n = s.n <= LAST_BYTES ? s.n : SIZE_MAX;
-    if (s.n && s.n <= LAST_BYTES) memcpy(c->last, s.p, s.n);
+    if (s.n <= LAST_BYTES) memcpy(c->last, s.p, s.n);
     c->value = *ret;
     return ST_OK;
 }
@@ -234,68 +274,89 @@ static Status name_cell(Cx *cx, ImportFast *f, Str cell, uint32_t *ret)
     *at = (Name){ arena_str(f->s->arena, s), *ret };
     return at->text.p ? ST_OK : fail(cx, ST_NO_MEM, "import: a name");
 }
-static Status actor_cell(Cx *cx, ImportFast *f, Ids *ids, const char *kind, Str s, uint32_t *ret)
+static Status actor_of(Cx *cx, ImportFast *f, const Row *r, uint32_t *ret)
 {
-    uint32_t number;
+    ImportIds *ids = r->known ? &f->users : &f->anons;
     Hash128 key;
-    if (dict_find(&ids->texts, s, &number)) {
-        *ret = ids->actors[number];
-        return ST_OK;
-    }
-    if (ingest_actor(cx, f->keys, kind, s, S("user"), &key) != ST_OK) return ST_NOT_FOUND;
+    if (import_ids_find(ids, r->hash, r->who, ret)) return ST_OK;
+    if (ingest_actor(cx, f->keys, r->known ? "user" : "anon", r->who, S("user"), &key) != ST_OK) return ST_NOT_FOUND;
     TRY(bulk_actor(cx, f->s->bulk, key, ret));
-    if (ids->texts.bytes + ids->texts.n * 32 > TEXTS_BYTES) ids_done(ids);         /* begin again: they come in runs */
-    if (ids->texts.n == ids->cap) {
-        size_t cap = ids->cap ? ids->cap * 2 : 1024;
-        uint32_t *actors = mem_grow(ids->actors, cap * sizeof *actors);
-        if (!actors) return fail(cx, ST_NO_MEM, "import: %zu ids", cap);
-        ids->actors = actors;
-        ids->cap = cap;
-    }
-    TRY(dict_add(cx, &ids->texts, s, &number));
-    ids->actors[number] = *ret;
-    return ST_OK;
+    return import_ids_add(cx, ids, r->hash, r->who, *ret);
 }
 
 /* ---- a row ---- */
 
-typedef struct Taken { int64_t time; bool timed, named; uint32_t name; Str user, anon; } Taken;
-
 static Str cell_of(const Col *c, const Str *cells) { return c->cell < 0 ? c->constant : cells[c->cell]; }
-static Status take_cell(Cx *cx, ImportFast *f, size_t i, Str cell, Taken *t)
+static Status read_cell(Cx *cx, ImportFast *f, size_t i, Str cell, Row *r)
 {
-    Col *c = &f->cols[i];
-    switch (c->target) {
-    case MAP_TIME:  t->timed = true; return time_cell(f, cell, &t->time) ? ST_OK : ST_NOT_FOUND;
-    case MAP_EVENT: t->named = true; return name_cell(cx, f, cell, &t->name);
-    case MAP_USER:  t->user = str_trim(cell); return ST_OK;
-    case MAP_ANON:  t->anon = str_trim(cell); return ST_OK;
-    case MAP_PROP:  return value_cell(cx, c, cell, &f->values[i]);
+    switch (f->cols[i].target) {
+    case MAP_TIME:  r->timed = true; return time_cell(f, cell, &r->time) ? ST_OK : ST_NOT_FOUND;
+    case MAP_EVENT: r->named = true; return name_cell(cx, f, cell, &r->name);
+    case MAP_USER:  r->who = str_trim(cell); return ST_OK;
+    case MAP_ANON:  r->anon = str_trim(cell); return ST_OK;
+    case MAP_MESSAGE: r->message_id = str_trim(cell); return ST_OK;
+    case MAP_PROP:  return value_cell(cx, f, &f->cols[i], cell, &r->values[i]);
     case MAP_TARGETS_: break;
     }
     return ST_NOT_FOUND;
 }
-static Status put_values(Cx *cx, ImportFast *f, const Str *cells)
+void import_fast_piece(ImportFast *f)
 {
+    f->first = f->n_rows = 0;
     for (size_t i = 0; i < f->n; i++) {
-        const Col *c = &f->cols[i];
-        const Value *v = &f->values[i];
-        if (c->target != MAP_PROP || v->kind == PROP_NULL) continue;
-        if (v->kind == PROP_STR) TRY(bulk_text(cx, f->s->bulk, c->prop, cell_of(c, cells)));
-        else TRY(bulk_value(cx, f->s->bulk, c->prop, v->kind, v->bits));
+        f->cols[i].last_n = SIZE_MAX;
+        memset(f->cols[i].shorts, 0, sizeof f->cols[i].shorts);
     }
+}
+bool import_fast_full(const ImportFast *f) { return f->n_rows == GROUP; }
+static void look_ahead(ImportFast *f, Row *r)
+{
+    r->known = r->who.n > 0;
+    if (!r->known) {
+        r->who = r->anon;
+        r->anon = (Str){ 0 };
+    }
+    r->hash = import_ids_hash(r->who);
+    import_ids_soon(r->known ? &f->users : &f->anons, r->hash);
+    if (r->message_id.n == 0) return;
+    r->message = import_session_message(f->s, r->message_id);
+    bulk_message_soon(f->s->bulk, r->message);
+}
+Status import_fast_row(Cx *cx, ImportFast *f, const ImportFastRow *row, const Str *cells, size_t n)
+{
+    Row *r = &f->rows[f->n_rows];
+    if (n != f->n_cells) return ST_NOT_FOUND;
+    *r = (Row){ .row = *row, .values = r->values };
+    for (size_t i = 0; i < f->n; i++) TRY(read_cell(cx, f, i, cell_of(&f->cols[i], cells), r));
+    if (!r->timed || !r->named || r->time > cx->now || r->time < INGEST_TIME_FIRST) return ST_NOT_FOUND;
+    if (r->message_id.n > MESSAGE_ID_BYTES_MAX) return ST_NOT_FOUND;
+    look_ahead(f, r);
+    f->n_rows++;
     return ST_OK;
 }
-Status import_fast_row(Cx *cx, ImportFast *f, const Str *cells, size_t n)
+static Status put(Cx *cx, ImportFast *f, const Row *r, uint32_t actor)
 {
-    Taken t = { 0 };
+    Bulk *b = f->s->bulk;
+    TRY(bulk_row(cx, b, r->time, actor, r->name));
+    for (size_t i = 0; i < f->n; i++) {
+        const Value *v = &r->values[i];
+        if (f->cols[i].target != MAP_PROP || v->kind == PROP_NULL) continue;
+        TRY(bulk_value(cx, b, f->cols[i].prop, v->kind, v->bits));
+    }
+    return r->message_id.n ? bulk_message_add(cx, b, r->message) : ST_OK;
+}
+Status import_fast_take(Cx *cx, ImportFast *f, ImportFastRow *ret, bool *ret_repeated)
+{
     uint32_t actor;
-    if (n != f->n_cells) return ST_NOT_FOUND;
-    for (size_t i = 0; i < f->n; i++) TRY(take_cell(cx, f, i, cell_of(&f->cols[i], cells), &t));
-    if (!t.timed || !t.named || t.time > cx->now || t.time < INGEST_TIME_FIRST) return ST_NOT_FOUND;
-    if (t.user.n && t.anon.n && !import_session_joined(f->s, t.anon, t.user)) return ST_NOT_FOUND;
-    bool known = t.user.n > 0;
-    TRY(actor_cell(cx, f, known ? &f->users : &f->anons, known ? "user" : "anon", known ? t.user : t.anon, &actor));
-    TRY(bulk_row(cx, f->s->bulk, t.time, actor, t.name));
-    return put_values(cx, f, cells);
+    if (f->first == f->n_rows) {
+        f->first = f->n_rows = 0;
+        return ST_CONFLICT;
+    }
+    const Row *r = &f->rows[f->first++];
+    *ret = r->row;
+    *ret_repeated = r->message_id.n && bulk_message_seen(f->s->bulk, r->message);
+    if (*ret_repeated) return ST_OK;
+    if (r->anon.n && !import_session_joined(f->s, r->anon, r->who)) return ST_NOT_FOUND;
+    TRY(actor_of(cx, f, r, &actor));
+    return put(cx, f, r, actor);
 }

@@ -14,7 +14,7 @@ static Status bad_map(Cx *cx, Str part)
 }
 static Status map_item(Cx *cx, Str part, ImportMap *m)
 {
-    static const char *const names[] = { "time", "event", "user", "anon" };
+    static const char *const names[] = { "time", "event", "user", "anon", "message" };
     Str value = part, key = str_trim(str_cut(&value, '='));
     MapItem item = { .target = MAP_TARGETS_, .column = str_trim(value) };
 
@@ -35,7 +35,7 @@ static Status map_item(Cx *cx, Str part, ImportMap *m)
     m->items[m->n++] = item;
     return ST_OK;
 }
-static bool has(const ImportMap *m, MapTarget t)
+bool import_map_has(const ImportMap *m, MapTarget t)
 {
     for (size_t i = 0; i < m->n; i++) if (m->items[i].target == t) return true;
     return false;
@@ -51,9 +51,9 @@ Status import_map_read(Cx *cx, Str text, Str format, ImportMap *ret)
         Str part = str_trim(str_cut(&rest, ','));
         if (part.n) TRY(map_item(cx, part, ret));
     }
-    if (!has(ret, MAP_TIME)) return bad_map(cx, S("time="));
-    if (!has(ret, MAP_EVENT)) return bad_map(cx, S("event="));
-    if (!has(ret, MAP_USER) && !has(ret, MAP_ANON)) return bad_map(cx, S("user="));
+    if (!import_map_has(ret, MAP_TIME)) return bad_map(cx, S("time="));
+    if (!import_map_has(ret, MAP_EVENT)) return bad_map(cx, S("event="));
+    if (!import_map_has(ret, MAP_USER) && !import_map_has(ret, MAP_ANON)) return bad_map(cx, S("user="));
     return ST_OK;
 }
 
@@ -148,7 +148,7 @@ bool import_row_personal(Str name)
     for (size_t i = 0; i < COUNT(names); i++) if (str_is((Str){ low, n }, names[i])) return true;
     return false;
 }
-typedef struct Row { Event *e; Props ps; Str user, anon; bool timed; Buf personal; JsonW json; } Row;
+typedef struct Row { Event *e; Props ps; Str user, anon, message; bool timed; Buf personal; JsonW json; } Row;
 /* Kept sealed beside the event, as a trusted call's personal traits are. */
 static Status hide(Cx *cx, Row *row, Str name, Str text, const JsonNode *v)
 {
@@ -170,6 +170,7 @@ static Status use(Cx *cx, const ImportRowCx *rc, const MapItem *item, Str value,
     case MAP_EVENT: row->e->name = str_trim(value); return ST_OK;
     case MAP_USER:  row->user = str_trim(value); return ST_OK;
     case MAP_ANON:  row->anon = str_trim(value); return ST_OK;
+    case MAP_MESSAGE: row->message = str_trim(value); return ST_OK;
     case MAP_PROP:
         if (import_row_personal(item->prop)) return hide(cx, row, item->prop, value, NULL);
         return cell_prop(cx, &row->ps, item->prop, value);
@@ -201,6 +202,10 @@ static Status finish(Cx *cx, const ImportRowCx *rc, Row *row, ImportEvent *ret)
     TRY(scrub_text(cx, name, &e->name, &scrubbed));
     if (!row->timed) return refuse(cx, ST_INVALID, S("time"), MSG_required, NO_PARAMS);
     if (e->time > cx->now) return refuse(cx, ST_INVALID, S("time"), MSG_future_time, NO_PARAMS);
+    if (row->message.n > MESSAGE_ID_BYTES_MAX)
+        return refuse(cx, ST_INVALID, S("message"), MSG_too_long,
+            PARAMS({ .name = "max", .value = MESSAGE_ID_BYTES_MAX }));
+    ret->message = row->message;
     bool known = row->user.n > 0;
     TRY(ingest_actor(cx, rc->deps->keys, known ? "user" : "anon", known ? row->user : row->anon, known ?
         S("user") : S("anon"), &e->actor));

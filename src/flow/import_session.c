@@ -6,6 +6,7 @@
 #include "flow/import_fast.h"
 #include <pthread.h>
 #include <string.h>
+#include <xxhash.h>
 
 enum { SESSION_BYTES = 256 << 20, JOINED_BYTES = 64 << 20, IDLE_MS = 10000 };
 struct Imports {
@@ -153,6 +154,33 @@ Status import_session_join(Cx *cx, ImportSession *s, Str anon, Str user)
     uint32_t n;
     if (s->joined.bytes > JOINED_BYTES) dict_done(&s->joined);   /* told again: that changes nothing */
     return dict_add(cx, &s->joined, pair(text, anon, user), &n);
+}
+static bool take_source(Imports *all, ImportSession *s)
+{
+    bool taken = false;
+    pthread_mutex_lock(&all->lock);
+    for (const ImportSession *o = all->open; o; o = o->next)
+        taken |= o != s && o->messages && o->m.source == s->m.source;
+    s->messages = !taken;
+    pthread_mutex_unlock(&all->lock);
+    return !taken;
+}
+Status import_session_messages(Cx *cx, Imports *all, const Keys *keys, ImportSession *s)
+{
+    Hash128 part;
+    if (s->messages) return ST_OK;
+    if (!take_source(all, s)) return refuse(cx, ST_CONFLICT, S("source"), MSG_import_reading, NO_PARAMS);
+    for (char i = 0; i < (char)(IMPORT_SECRET_BYTES / sizeof part); i++) {
+        part = keys_message(keys, s->m.source, (Str){ (char[]){ 'i', 'd', 's', i }, 4 });
+        memcpy(s->secret + (size_t)i * sizeof part, &part, sizeof part);
+    }
+    return bulk_messages(cx, s->bulk);
+}
+/* Not the log's key of (source, id): that costs several times as much, and nobody compares the two. */
+Hash128 import_session_message(const ImportSession *s, Str id)
+{
+    XXH128_hash_t h = XXH3_128bits_withSecret(id.p, id.n, s->secret, sizeof s->secret);
+    return (Hash128){ h.low64, h.high64 };
 }
 /* Imported history stands in no log: live segments are counted anew. */
 static Status save_tx(Cx *cx, void *arg)

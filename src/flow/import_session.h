@@ -10,6 +10,7 @@
 #include "store/events/bulk.h"
 #include "store/events/dict.h"
 
+enum { IMPORT_SECRET_BYTES = 144 };
 typedef struct ImportSession {
     struct ImportSession *next;
     bool    busy;                /* somebody reads a piece */
@@ -21,6 +22,8 @@ typedef struct ImportSession {
     ManifestMark durable;
     struct ImportFast *fast;     /* NULL: rows take the general way */
     bool    fast_known;          /* it was tried */
+    bool    messages;            /* rows have message ids */
+    uint8_t secret[IMPORT_SECRET_BYTES];     /* of their hashes */
     bool    told;                /* records know its head */
     Dict    joined;              /* anon, 0x1f, user: pairs that the log has been told of */
 } ImportSession;
@@ -29,6 +32,10 @@ Status import_session_take(Cx *, Imports *, int64_t id, ImportSession **ret) MUS
 /* Has the log heard that these two are one? */
 bool   import_session_joined(const ImportSession *, Str anon, Str user);
 Status import_session_join(Cx *, ImportSession *, Str anon, Str user) MUST_USE;   /* it has now */
+/* For a map with message ids, before the first row. CONFLICT "source" while another session of the source has them: each
+ * knows only what it has read itself and what is stored. */
+Status import_session_messages(Cx *, Imports *, const Keys *, ImportSession *) MUST_USE;
+Hash128 import_session_message(const ImportSession *, Str id);   /* its key */
 /* Records learn the head of the file before any of its rows is stored. */
 Status import_session_tell(Cx *, ImportSession *) MUST_USE;
 /* All taken in so far is handed over to be stored; wait: and durable. Records hear how far it has come. */

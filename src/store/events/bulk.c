@@ -1,16 +1,17 @@
-#include "store/events/bulk_in.h"
+#include "store/events/bulk_ids.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include <string.h>
 
-enum { WRITER_ARENA = 64 << 20, WORDS_FIRST = 4096, TEXT_COSTS = 32, SORT_COSTS = 2 * 16 };
+enum { WRITER_ARENA = 64 << 20, WORDS_FIRST = 4096, KEYS_FIRST = 4096, TEXT_COSTS = 32, SORT_COSTS = 2 * 16 };
 
 struct Bulk {
     Events    *events;
     State     *state;
     BulkConfig config;
     Dict       names, props;     /* dict_add() only with the lock: the writer reads them */
+    Seen      *seen;             /* of the filling thread */
     BulkBatch  batch[2];
     int        filling;
     pthread_mutex_t lock;        /* guards what follows */
@@ -56,6 +57,18 @@ static Status words_grow(Cx *cx, BulkBatch *b)
 static inline Status words_room(Cx *cx, BulkBatch *b, size_t n)
 {
     return b->cap - b->n_words >= n ? ST_OK : words_grow(cx, b);
+}
+Status bulk_batch_key(Cx *cx, BulkBatch *b, Hash128 key)
+{
+    if (b->n_keys == b->cap_keys) {
+        size_t cap = b->cap_keys ? b->cap_keys * 2 : KEYS_FIRST;
+        Hash128 *keys = mem_grow(b->keys, cap * sizeof *keys);
+        if (!keys) return fail(cx, ST_NO_MEM, "bulk: %zu message ids", cap);
+        b->keys = keys;
+        b->cap_keys = cap;
+    }
+    b->keys[b->n_keys++] = key;
+    return ST_OK;
 }
 static Status cols_reach(Cx *cx, BulkBatch *b, size_t n)
 {
@@ -140,6 +153,7 @@ void bulk_close(Bulk *b)
     pthread_mutex_unlock(&b->lock);
     if (b->has_writer) pthread_join(b->writer, NULL);
     for (int i = 0; i < 2; i++) bulk_batch_done(&b->batch[i]);
+    seen_free(b->seen);
     dict_done(&b->names);
     dict_done(&b->props);
     pthread_cond_destroy(&b->change);
@@ -205,18 +219,26 @@ Status bulk_value(Cx *cx, Bulk *b, uint32_t prop, uint8_t kind, uint64_t value)
     TRY(cols_reach(cx, t, (size_t)prop + 1));
     return cell(cx, t, prop, kind, value);
 }
-Status bulk_text(Cx *cx, Bulk *b, uint32_t prop, Str text)
+bool bulk_text_find(const Bulk *b, uint32_t prop, Str text, uint32_t *ret)
+{
+    const BulkBatch *t = &b->batch[b->filling];
+    return prop < t->n_cols && dict_find(&t->cols[prop].texts, text, ret);
+}
+Status bulk_text_number(Cx *cx, Bulk *b, uint32_t prop, Str text, uint32_t *ret)
 {
     BulkBatch *t = &b->batch[b->filling];
     TRY(cols_reach(cx, t, (size_t)prop + 1));
-    BulkCol *c = &t->cols[prop];
-    if (!c->last.p || !str_eq(c->last, text)) {
-        size_t had = c->texts.n;
-        TRY(dict_add(cx, &c->texts, text, &c->last_code));
-        c->last = c->texts.texts[c->last_code];
-        if (c->texts.n > had) t->bytes += text.n + TEXT_COSTS;
-    }
-    return cell(cx, t, prop, PROP_STR, c->last_code);
+    Dict *d = &t->cols[prop].texts;
+    size_t had = d->n;
+    TRY(dict_add(cx, d, text, ret));
+    if (d->n > had) t->bytes += text.n + TEXT_COSTS;
+    return ST_OK;
+}
+Status bulk_text(Cx *cx, Bulk *b, uint32_t prop, Str text)
+{
+    uint32_t number;
+    TRY(bulk_text_number(cx, b, prop, text, &number));
+    return cell(cx, &b->batch[b->filling], prop, PROP_STR, number);
 }
 static Status put_prop(Cx *cx, Bulk *b, uint32_t number, const Prop *p)
 {
@@ -233,6 +255,22 @@ Status bulk_event(Cx *cx, Bulk *b, const Event *e)
     TRY(bulk_row(cx, b, e->time, actor, name));
     for (size_t i = 0; i < e->n_props; i++) TRY(put_prop(cx, b, numbers[i], &e->props[i]));
     return ST_OK;
+}
+Status bulk_messages(Cx *cx, Bulk *b)
+{
+    if (b->seen) return ST_OK;
+    Seen *seen = seen_new();
+    Status st = seen ? bulk_ids_load(cx, b->state, b->config.source, seen) : fail(cx, ST_NO_MEM, "bulk: message ids");
+    if (st == ST_OK) b->seen = seen;
+    else seen_free(seen);
+    return st;
+}
+bool bulk_message_seen(const Bulk *b, Hash128 key) { return seen_has(b->seen, key); }
+void bulk_message_soon(const Bulk *b, Hash128 key) { seen_prefetch(b->seen, key); }
+Status bulk_message_add(Cx *cx, Bulk *b, Hash128 key)
+{
+    TRY(bulk_batch_key(cx, &b->batch[b->filling], key));
+    return seen_add(b->seen, key) ? ST_OK : fail(cx, ST_NO_MEM, "bulk: message ids");
 }
 Status bulk_mark(Cx *cx, Events *e, int64_t import, ManifestMark *ret)
 {

@@ -25,6 +25,16 @@ Status bulk_actor(Cx *, Bulk *, Hash128, uint32_t *ret) MUST_USE;
 Status bulk_row(Cx *, Bulk *, int64_t time, uint32_t actor, uint32_t name) MUST_USE;
 Status bulk_value(Cx *, Bulk *, uint32_t prop, uint8_t kind, uint64_t value) MUST_USE;  /* bool, int, double's bits */
 Status bulk_text(Cx *, Bulk *, uint32_t prop, Str) MUST_USE;
+/* A text's number within the batch being filled, for bulk_value() with PROP_STR: of one it has, and of any. */
+bool   bulk_text_find(const Bulk *, uint32_t prop, Str, uint32_t *ret);
+Status bulk_text_number(Cx *, Bulk *, uint32_t prop, Str, uint32_t *ret) MUST_USE;
+/* For rows with message ids, once, before the first: what imports of the source have read of late is loaded. Each row
+ * with one: was it there, then it is a repeat; else the row, and its key with it. IO: bulk_ids.h. */
+Status bulk_messages(Cx *, Bulk *) MUST_USE;
+bool   bulk_message_seen(const Bulk *, Hash128);
+void   bulk_message_soon(const Bulk *, Hash128);               /* it will be asked for */
+Status bulk_message_add(Cx *, Bulk *, Hash128) MUST_USE;       /* only NO_MEM, as above */
+
 size_t bulk_rows(const Bulk *);  /* in the batch being filled */
 bool   bulk_full(const Bulk *);  /* time to hand it over */
 void   bulk_forget(Bulk *);

@@ -11,7 +11,6 @@ enum { BULK_ROWS = 2 << 20, BULK_BYTES = 112 << 20 };
 enum { ROW_TIME, ROW_ACTOR = 2, ROW_NAME, ROW_WORDS, ROW_HEAD, BULK_WIDE = 1 << 7, CELL_WORDS_MAX = 3 };
 typedef struct BulkCol {
     Dict      texts;
-    Str       last; uint32_t last_code;      /* mostly the next is the same */
     size_t    row, at;           /* the row that had it last, from 1, and where */
 } BulkCol;
 typedef struct BulkBatch {
@@ -30,6 +29,7 @@ static inline int64_t bulk_row_time(const uint32_t *row)
 }
 void   bulk_batch_clear(BulkBatch *);            /* keeps its memory */
 void   bulk_batch_done(BulkBatch *);
+Status bulk_batch_key(Cx *, BulkBatch *, Hash128) MUST_USE;
 
 typedef struct BulkWrite {
     Events *events;

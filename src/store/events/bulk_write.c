@@ -1,4 +1,4 @@
-#include "store/events/bulk_in.h"
+#include "store/events/bulk_ids.h"
 #include "store/events/segment_writer.h"
 #include "base/arena.h"
 #include <string.h>
@@ -301,6 +301,7 @@ static Status change(Cx *cx, State *s, void *arg, Manifest *ret)
     if (st == ST_OK) st = actors_write(cx, s->actors, actors);
     if (st == ST_OK) st = s->fs.ops->sync_dir(cx, s->fs.self, s->dir);
     if (st == ST_OK) st = state_manifest(cx, s, s->change.set, ret);
+    if (st == ST_OK) st = bulk_ids_store(cx, s, t->w->config->source, t->b, ret);
     if (st != ST_OK) state_abandon(cx, s);
     else ret->actors = actors;
     return st;

@@ -58,6 +58,7 @@ static void pending_done(Events *e)
 {
     mem_free(e->pending.segments);
     mem_free(e->pending.marks);
+    mem_free(e->pending.ids);
     e->has_pending = false;
 }
 static Status finish_pending(Cx *cx, Events *e)
@@ -72,13 +73,15 @@ static Status finish_new(Cx *cx, Events *e, const Manifest *next)
     e->pending = *next;
     e->pending.segments = mem_get(next->n * sizeof *next->segments);
     e->pending.marks = mem_get((next->n_marks + 1) * sizeof *next->marks);
-    if (!e->pending.segments || !e->pending.marks) {
+    e->pending.ids = mem_get((next->n_ids + 1) * sizeof *next->ids);
+    if (!e->pending.segments || !e->pending.marks || !e->pending.ids) {
         pending_done(e);
         state_abandon(cx, e->state);
         return fail(cx, ST_NO_MEM, "manifest of %zu segments", next->n);
     }
     if (next->n) memcpy(e->pending.segments, next->segments, next->n * sizeof *next->segments);
     if (next->n_marks) memcpy(e->pending.marks, next->marks, next->n_marks * sizeof *next->marks);
+    if (next->n_ids) memcpy(e->pending.ids, next->ids, next->n_ids * sizeof *next->ids);
     e->has_pending = true;
     return finish_pending(cx, e);
 }

@@ -164,12 +164,12 @@ Status state_flush(Cx *cx, State *s, Manifest *ret)
 
 /* ---- making it count, or not ---- */
 
-static void drop_map(Cx *cx, State *s, int64_t id)
+static void drop_file(Cx *cx, State *s, const char *kind, int64_t id)
 {
     char name[32];
     const char *path;
     Why why = cx->why;
-    snprintf(name, sizeof name, "map-%lld", (long long)id);
+    snprintf(name, sizeof name, "%s-%lld", kind, (long long)id);
     if (id && fs_path(cx, s->dir, name, "", &path) == ST_OK) (void)s->fs.ops->unlink(cx, s->fs.self, path);
     cx->why = why;                                         /* what stays is tidied at the next start */
 }
@@ -177,7 +177,7 @@ static void commit_flush(Cx *cx, State *s)
 {
     Tail *old = s->old;
     actors_commit(s->actors, old->actors);
-    if (s->change.map_id != s->map_id) drop_map(cx, s, s->map_id);
+    if (s->change.map_id != s->map_id) drop_file(cx, s, "map", s->map_id);
     s->map_id = s->change.map_id;
     s->map_changes = old->changes;
     s->flushed = old->end;
@@ -194,15 +194,27 @@ static void commit_mark(State *s)
     s->n_marks += i == s->n_marks;
     actors_commit(s->actors, s->change.actors);
 }
+static bool has_ids(const Manifest *m, int64_t id)
+{
+    for (size_t i = 0; i < m->n_ids; i++) if (m->ids[i].id == id) return true;
+    return false;
+}
+/* Room was made for the one that may be new. */
+static void commit_ids(Cx *cx, State *s, const Manifest *m)
+{
+    for (size_t i = 0; i < s->n_ids; i++) if (!has_ids(m, s->ids[i].id)) drop_file(cx, s, "ids", s->ids[i].id);
+    if (m->n_ids) memcpy(s->ids, m->ids, m->n_ids * sizeof *s->ids);
+    s->n_ids = m->n_ids;
+}
 void state_commit(Cx *cx, State *s, const Manifest *m)
 {
-    (void)m;
     pthread_mutex_lock(&s->lock);
     SegmentSet *before = s->set;
     s->commits++;
     s->set = s->change.set;
     if (s->change.kind == CHANGE_FLUSH) commit_flush(cx, s);
     if (s->change.has_mark) commit_mark(s);
+    commit_ids(cx, s, m);
     for (size_t i = 0; i < s->change.n_gone; i++) {
         s->change.gone[i]->obsolete = true;
         segment_done(cx, s->change.gone[i]);

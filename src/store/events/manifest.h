@@ -14,6 +14,8 @@ typedef struct ManifestSegment {
 } ManifestSegment;
 /* How far an import has come whose rows go straight into segments: they count together with this. */
 typedef struct ManifestMark { int64_t import, done, line, kept, rejected; } ManifestMark;
+/* A file of message ids of rows that were imported from a source: ids-<id>. Ascending in age: the newest last. */
+typedef struct ManifestIds { int64_t id, source, n, newest; } ManifestIds;   /* keys; when the newest was written, ms */
 typedef struct Manifest {
     int64_t flushed;             /* log position: everything before it is in the segments */
     int64_t next_id;
@@ -21,6 +23,7 @@ typedef struct Manifest {
     int64_t map_id;              /* number of the map file (joins, flags) that goes with it; 0: none yet */
     ManifestSegment *segments; size_t n;
     ManifestMark *marks; size_t n_marks;
+    ManifestIds *ids; size_t n_ids;
 } Manifest;
 Status manifest_read(Cx *, Fs, const char *dir, Manifest *ret) MUST_USE;      /* no file: an empty one */
 Status manifest_write(Cx *, Fs, const char *dir, const Manifest *) MUST_USE;

@@ -8,7 +8,8 @@ TEST(a_manifest_comes_back_whole_or_is_called_damaged)
     ManifestSegment rows[3] = { { 1, 24000, 0, 10, 20, -5, INT64_MAX, 7 }, { 2, -1, 1, 0, 0, 0, 0, UINT64_MAX },
         { 3, 1, 1, 1, 1, 1, 1, 1 } };
     Manifest m = { .flushed = 1 << 30, .next_id = 4, .actors = 99, .map_id = 5, .segments = rows, .n = 3,
-        .marks = (ManifestMark[]){ { 7, 1 << 20, 300, 298, 2 }, { 8, 1, 1, 1, 0 } }, .n_marks = 2 }, got;
+        .marks = (ManifestMark[]){ { 7, 1 << 20, 300, 298, 2 }, { 8, 1, 1, 1, 0 } }, .n_marks = 2,
+        .ids = (ManifestIds[]){ { 4, 3, 1000, 1709251200000 } }, .n_ids = 1 }, got;
     const char *dir = test_dir(), *path;
     Fs fs = fs_posix();
     Str text;
@@ -29,6 +30,8 @@ TEST(a_manifest_comes_back_whole_or_is_called_damaged)
     }
     assert_int_equal(got.n_marks, 2);
     assert_memory_equal(got.marks, m.marks, 2 * sizeof *m.marks);
+    assert_int_equal(got.n_ids, 1);
+    assert_memory_equal(got.ids, m.ids, sizeof *m.ids);
     ok(fs_path(cx, dir, "manifest", "", &path));
     ok(fs_read_all(cx, fs, path, 1 << 20, &text));
     char *copy = arena_raw(cx->arena, text.n);

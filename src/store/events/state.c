@@ -37,7 +37,10 @@ Status state_manifest(Cx *cx, const State *s, const SegmentSet *set, Manifest *r
         .actors = actors_counted(s->actors), .n = set->n };
     ret->segments = ARENA_MANY(cx->arena, ManifestSegment, set->n);
     ret->marks = ARENA_MANY(cx->arena, ManifestMark, s->n_marks + 1);
-    if (!ret->segments || !ret->marks) return fail(cx, ST_NO_MEM, "manifest: %zu segments", set->n);
+    ret->ids = ARENA_MANY(cx->arena, ManifestIds, s->n_ids + 1);
+    if (!ret->segments || !ret->marks || !ret->ids) return fail(cx, ST_NO_MEM, "manifest: %zu segments", set->n);
+    if (s->n_ids) memcpy(ret->ids, s->ids, s->n_ids * sizeof *ret->ids);
+    ret->n_ids = s->n_ids;
     for (size_t i = 0; i < set->n; i++) ret->segments[i] = set->segs[i]->info;
     for (size_t i = 0; i < s->n_marks; i++)
         if (!s->change.has_mark || s->marks[i].import != s->change.mark.import)
@@ -93,6 +96,7 @@ typedef struct Tidy { const State *s; const Manifest *m; } Tidy;
 static bool in_use(const Tidy *t, Str name, int64_t id)
 {
     if (str_starts(name, S("map-"))) return id == t->m->map_id;
+    for (size_t i = 0; i < t->m->n_ids; i++) if (t->m->ids[i].id == id) return str_starts(name, S("ids-"));
     for (size_t i = 0; i < t->m->n; i++) if (t->m->segments[i].id == id) return true;
     return false;
 }
@@ -105,9 +109,10 @@ static Status tidy(Cx *cx, void *arg, Str name)
     int64_t n;
     const char *path;
     if (str_starts(name, S("seg-")) && name.n > 8 && memcmp(name.p + name.n - 4, ".lks", 4) == 0) id.n -= 4;
-    else if (!str_starts(name, S("map-"))) return ST_OK;
-    id.p += 4, id.n -= 4;
-    if (!str_i64(id, &n) || n >= t->m->next_id || in_use(t, name, n)) return ST_OK;
+    else if (!str_starts(name, S("map-")) && !str_starts(name, S("ids-"))) return ST_OK;
+    bool half = str_starts(name, S("ids-")) && name.n > 8 && memcmp(name.p + name.n - 4, ".tmp", 4) == 0;
+    id.p += 4, id.n -= half ? 8 : 4;
+    if (!str_i64(id, &n) || n >= t->m->next_id || (!half && in_use(t, name, n))) return ST_OK;
     Str z = arena_str(cx->arena, name);
     if (!z.p) return fail(cx, ST_NO_MEM, "tidy");
     TRY(fs_path(cx, t->s->dir, z.p, "", &path));
@@ -146,10 +151,13 @@ Status state_open(Cx *cx, const EventsConfig *c, const Manifest *m, State **ret)
     s->n_marks = m->n_marks;
     s->marks = mem_get((m->n_marks + 1) * sizeof *s->marks);
     if (s->marks && m->n_marks) memcpy(s->marks, m->marks, m->n_marks * sizeof *s->marks);
+    s->n_ids = m->n_ids;
+    s->ids = mem_get((m->n_ids + 1) * sizeof *s->ids);
+    if (s->ids && m->n_ids) memcpy(s->ids, m->ids, m->n_ids * sizeof *s->ids);
     s->presence = presence_keep_new();
     s->dir = heap_text(c->dir);
     s->zone = c->zone ? heap_text(c->zone) : NULL;
-    bool room = s->dir && s->marks && s->presence && (s->zone || !c->zone);
+    bool room = s->dir && s->marks && s->ids && s->presence && (s->zone || !c->zone);
     Status st = room ? open_parts(cx, s, m) : fail(cx, ST_NO_MEM, "state: names");
     if (st != ST_OK) state_close(s);
     else *ret = s;
@@ -180,6 +188,7 @@ void state_close(State *s)
     names_free(s->limits);
     dict_done(&s->names);
     mem_free(s->marks);
+    mem_free(s->ids);
     mem_free(s->dir);
     mem_free(s->zone);
     pthread_mutex_destroy(&s->queue);

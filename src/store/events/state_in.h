@@ -45,6 +45,7 @@ struct State {
     struct PresenceKeep *presence;       /* has a lock of its own; NULL: nothing is kept */
     int64_t flushed, map_id;
     ManifestMark *marks; size_t n_marks;
+    ManifestIds *ids; size_t n_ids;      /* message ids of imports; room for one more in a change */
     uint64_t map_changes;        /* joins_changes() in the map file */
     int64_t damaged;             /* entries of the log that made no sense */
     Change  change;
