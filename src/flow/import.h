@@ -5,7 +5,7 @@
  * rows are two events. A piece is journalled after its events are durable.
  *
  * The map says what columns mean: "time=timestamp,event=eventType,user=personId". Targets: time, event, user,
- * anon, prop.NAME. A
+ * anon, message, prop.NAME. A row with a message id that its source has had is a repeat. A
  * value in single quotes is a constant (event='purchase'). Columns that no target names become properties of their
  * own name, unless
  * the map ends in "props=none". A time is epoch seconds or ms, ISO 8601 with or without zone, YYYYMMDD, or an

@@ -193,6 +193,7 @@ static Status import_file(Cx *cx, Run *run)
         return refuse(cx, ST_INVALID, S("file"), MSG_no_file, PARAMS({ .name = "file", .text = str_z(run->path) }));
     TRY(unpacked(cx, run, &st));
     run->size = st.st_size;
+    (void)posix_fadvise(run->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     run->piece = arena_get(cx->arena, IMPORT_PIECE_BYTES);
     if (!run->piece) return fail(cx, ST_NO_MEM, "import");
     snprintf(run->rejects_path, sizeof run->rejects_path, "%s.rejects.csv", run->c->out ? run->c->out : run->name);

@@ -162,3 +162,52 @@ API(ndjson_keeps_kinds_and_nested_objects)
     assert_int_equal(s.kept, 2);
     assert_int_equal(s.rejected, 2);
 }
+/* A row's message counts once in a source: in the short way, in the general one, in the log's, and between them. */
+API(a_message_counts_once_in_its_source_whatever_way_its_row_goes)
+{
+    static const char query[] = "source=%s&name=%s&format=csv&map=time%%3Dt,event%%3De,user%%3Du,message%%3Dm";
+    static const struct { const char *source, *name, *rows; int64_t kept, repeated, rejected; } files[] = {
+        /* a rejected row's message is free for the one that is mended; an empty one is none */
+        { "s", "a.csv", "2023-01-01,A,u1,,m1\n2023-01-01,A,u1,,m1\n2023-01-01,A,u1,,\n2023-01-01,A,u1,,\n"
+            "2023-01-01,A,null,,m2\n2023-01-01,A,u1,,m2\nno,A,u1,,m3\n2023-01-01,A,u2,,\"m\"\"3\"\n"
+            "2023-01-01,A,u2,,\"m\"\"3\"\n2023-01-01,A,u2, , m1 \n", 5, 3, 2 },
+        { "s", "b.csv", "2023-01-01,A,u9,,m1\n2023-01-01,A,u9,x@y.cc,m2\n2023-01-01,A,u9,x@y.cc,m4\n"
+            "2023-01-01,A,u9,x@y.cc,m4\n2023-01-01,A,u9,,m4\n", 1, 4, 0 },
+        { "other", "c.csv", "2023-01-01,A,u1,,m1\n2023-01-01,A,u1,,m4\n", 2, 0, 0 },
+    };
+    int64_t all = 0;
+    for (size_t i = 0; i < COUNT(files); i++) {
+        char text[900], path[300];
+        int n = snprintf(text, sizeof text, "t,e,u,email,m\n%s", files[i].rows);
+        snprintf(path, sizeof path, query, files[i].source, files[i].name);
+        Str file = { text, (size_t)n };
+        Sum s = feed(w, begin(w, path, file), file, 0, 100);
+        assert_int_equal(s.kept, files[i].kept);
+        assert_int_equal(s.repeated, files[i].repeated);
+        assert_int_equal(s.rejected, files[i].rejected);
+        all += s.kept;
+        assert_int_equal(world_events(w), all);
+    }
+}
+API(two_files_of_a_source_with_messages_are_read_one_after_the_other)
+{
+    Str file = S("t,e,u,m\n2023-01-01,A,u1,m1\n2023-01-02,A,u1,m2\n");
+    char path[120];
+    Str id[2];
+    for (int i = 0; i < 2; i++) {
+        char query[200];
+        snprintf(query, sizeof query, "source=s&name=%d.csv&format=csv&as_new=true&map=time%%3Dt,event%%3De,user%%3Du,"
+            "message%%3Dm", i);
+        id[i] = begin(w, query, file);
+    }
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "/api/1/imports/%s/rows?at=0", id[i].p);
+        call(w, .method = "POST", .path = path, .raw = file, .staff = true);
+        if (i) expect(w, 409, "\"code\":\"import_reading\"");
+        else expect(w, 200, "\"kept\":2");
+    }
+    snprintf(path, sizeof path, "/api/1/imports/%s/rows?at=%zu&last=true", id[0].p, file.n);
+    call(w, .method = "POST", .path = path, .raw = { "2023-01-03,A,u1,m2\n", 19 }, .staff = true);
+    expect(w, 200, "\"repeated\":1");
+    assert_int_equal(feed(w, id[1], file, 0, 10).repeated, 2);
+}

@@ -1,6 +1,7 @@
 #include "tests/test.h"
 #include "base/fs.h"
-#include "store/events/bulk.h"
+#include "base/limits.h"
+#include "store/events/bulk_ids.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -170,6 +171,117 @@ TEST(bulk_log_flush_and_joins_go_together_in_any_order)
     bulk_close(b);
     events_close(e);
 }
+/* Messages: row i has that of i % of. The mark's kept is the number of rows that were no repeats. */
+static Hash128 message_of(uint64_t i) { return (Hash128){ mix(i) * 31, mix(i + 5) }; }
+static Status put_messages(Cx *cx, Bulk *b, uint64_t from, uint64_t to, uint64_t of, ManifestMark *mark)
+{
+    ManifestMark m = *mark;
+    TRY(bulk_messages(cx, b));
+    for (uint64_t i = from; i < to; i++) {
+        m.done = (int64_t)i + 1;
+        bulk_message_soon(b, message_of(i % of));
+        if (!bulk_message_seen(b, message_of(i % of))) {
+            TRY(put_row(cx, b, i));
+            TRY(bulk_message_add(cx, b, message_of(i % of)));
+            m.kept++;
+        }
+        if ((i + 1) % 50 == 0 || i + 1 == to) TRY(bulk_commit(cx, b, &m, mark));
+    }
+    return bulk_wait(cx, b, mark);
+}
+typedef struct IdsFiles { size_t n; char last[40]; } IdsFiles;
+static Status count_ids(Cx *cx, void *arg, Str name)
+{
+    IdsFiles *f = arg;
+    (void)cx;
+    if (!str_starts(name, S("ids-"))) return ST_OK;
+    f->n++;
+    snprintf(f->last, sizeof f->last, "%.*s", (int)name.n, name.p);
+    return ST_OK;
+}
+static IdsFiles ids_files(Cx *cx, const char *dir)
+{
+    IdsFiles f = { 0 };
+    Fs fs = fs_posix();
+    ok(fs.ops->list(cx, fs.self, dir, count_ids, &f));
+    return f;
+}
+TEST(a_bulk_knows_messages_of_its_source_across_batches_imports_and_restarts)
+{
+    EventsConfig c = config(test_dir());
+    Events *e;
+    Bulk *b;
+    ManifestMark mark;
+    ok(events_open(cx, &c, &e));
+    ok(open_bulk(cx, e, &b, &mark));
+    ok(put_messages(cx, b, 0, 1500, 1000, &mark));
+    assert_int_equal(mark.kept, 1000);
+    bulk_close(b);
+    events_close(e);
+    assert_in_range(ids_files(cx, c.dir).n, 1, 6);         /* not one for each of 20 batches */
+    ok(events_open(cx, &c, &e));
+    for (uint16_t source = 3; source < 5; source++) {      /* another import of the source; one of another source */
+        BulkConfig other = { .import = 6 + source, .source = source, .trust = TRUST_SECRET, .flags = EVENT_IMPORT };
+        ok(bulk_open(cx, e, &other, &b, &mark));
+        ok(bulk_messages(cx, b));
+        for (uint64_t i = 0; i < 1000; i++) assert_int_equal(bulk_message_seen(b, message_of(i)), source == 3);
+        assert_false(bulk_message_seen(b, message_of(1000)));
+        bulk_close(b);
+    }
+    while (events_merge(cx, e) == ST_OK) { }
+    assert_int_equal(rows_seen(cx, e), 1000);
+    events_close(e);
+}
+TEST(a_damaged_file_of_messages_is_named_and_everything_else_still_works)
+{
+    EventsConfig c = config(test_dir());
+    Events *e;
+    Bulk *b;
+    ManifestMark mark;
+    char path[400];
+    ok(events_open(cx, &c, &e));
+    ok(open_bulk(cx, e, &b, &mark));
+    ok(put_messages(cx, b, 0, 50, 50, &mark));
+    bulk_close(b);
+    events_close(e);
+    IdsFiles f = ids_files(cx, c.dir);
+    assert_int_equal(f.n, 1);
+    snprintf(path, sizeof path, "%s/%s", c.dir, f.last);
+    FILE *file = fopen(path, "r+");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 100, SEEK_SET), 0);
+    assert_int_not_equal(fputc('!', file), EOF);
+    assert_int_equal(fclose(file), 0);
+    ok(events_open(cx, &c, &e));
+    ok(open_bulk(cx, e, &b, &mark));
+    assert_int_equal(bulk_messages(cx, b), ST_IO);
+    assert_non_null(strstr(cx->why.log, f.last));
+    ok(put_rows(cx, b, 50, 60, 10, &mark));
+    assert_int_equal(rows_seen(cx, e), 60);
+    bulk_close(b);
+    events_close(e);
+}
+TEST(a_file_of_messages_goes_when_newer_ones_hold_the_window_and_it_is_old)
+{
+    EventsConfig c = config(test_dir());
+    enum { HOUR = 3600000 };
+    int64_t now = MARCH, old = now - (DEDUPE_HOURS + 1) * (int64_t)HOUR;
+    Events *e;
+    ok(events_open(cx, &c, &e));
+    for (int young = 0; young < 2; young++) {
+        BulkBatch batch = { .received = now };
+        ManifestIds ids[8] = { { 90, 3, 1, young ? now - HOUR : old }, { 91, 4, 1, old }, { 92, 3, DEDUPE_IDS - 1, old } };
+        Manifest m = { .ids = ids, .n_ids = 3, .next_id = 100 };
+        ok(bulk_batch_key(cx, &batch, message_of(1)));
+        ok(bulk_ids_store(cx, events_state(e), 3, &batch, &m));
+        assert_int_equal(m.n_ids, 3 + young);
+        assert_int_equal(m.ids[0].id, young ? 90 : 91);
+        assert_int_equal(m.ids[m.n_ids - 2].id, 92);
+        assert_int_equal(m.ids[m.n_ids - 1].n, 1);
+        bulk_batch_done(&batch);
+    }
+    events_close(e);
+}
 #ifdef LIUKE_FAULT
 /* What failed is told, what is durable stays, and the import goes on from its mark. */
 static void fail_each(Cx *cx, FaultKind kind, long step)
@@ -201,6 +313,39 @@ static void fail_each(Cx *cx, FaultKind kind, long step)
         arena_reset(cx->arena);
     }
 }
+/* A message counts if its row does: 150 of them, each twice, a batch apart. */
+static void fail_messages(Cx *cx, FaultKind kind, long step)
+{
+    bool fired = true;
+    for (long n = 0; fired; n += step) {
+        EventsConfig c = config(test_dir());
+        Events *e;
+        Bulk *b = NULL;
+        ManifestMark mark = { 0 };
+        test_remove(c.dir);
+        ok(events_open(cx, &c, &e));
+        fault_arm(kind, n);
+        Status st = open_bulk(cx, e, &b, &mark);
+        if (st == ST_OK) st = put_messages(cx, b, 0, 300, 150, &mark);
+        fired = fault_fired(kind);
+        fault_arm(kind, -1);
+        if (!fired) assert_int_equal(st, ST_OK);
+        bulk_close(b);
+        events_close(e);
+        ok(events_open(cx, &c, &e));
+        ok(open_bulk(cx, e, &b, &mark));
+        assert_int_equal(rows_seen(cx, e), mark.kept);
+        ok(put_messages(cx, b, (uint64_t)mark.done, 300, 150, &mark));
+        assert_int_equal(rows_seen(cx, e), 150);
+        bulk_close(b);
+        events_close(e);
+        arena_reset(cx->arena);
+    }
+}
+TEST(any_failing_write_of_a_bulk_with_messages_keeps_each_once) { fail_messages(cx, FAULT_WRITE, 1); }
+TEST(any_failing_sync_of_a_bulk_with_messages_keeps_each_once) { fail_messages(cx, FAULT_SYNC, 1); }
+TEST(any_failing_rename_of_a_bulk_with_messages_keeps_each_once) { fail_messages(cx, FAULT_RENAME, 1); }
+TEST(any_failing_allocation_of_a_bulk_with_messages_keeps_each_once) { fail_messages(cx, FAULT_ALLOC, 13); }
 TEST(any_failing_write_of_a_bulk_loses_whole_batches_or_nothing) { fail_each(cx, FAULT_WRITE, 1); }
 TEST(any_failing_sync_of_a_bulk_loses_whole_batches_or_nothing) { fail_each(cx, FAULT_SYNC, 1); }
 TEST(any_failing_rename_of_a_bulk_loses_whole_batches_or_nothing) { fail_each(cx, FAULT_RENAME, 1); }
