@@ -321,6 +321,54 @@ TEST(the_fold_counts_and_times_what_the_walk_finds)
     }
 }
 
+/* What two threads find of half the people each is what one finds of all, in whatever order groups come up. */
+static void hand_over(FoldFunnel *f, const Life *l, uint32_t root)
+{
+    uint8_t kind[MOST];
+    uint64_t value[MOST];
+    for (size_t i = 0; i < l->n; i++) kind[i] = PROP_INT, value[i] = (root * 7 + i / 5) % 5;
+    FoldCol col = { kind, value };
+    f->fold.person(&f->fold, &(Span){ .root = root, .n = l->n, .time = l->time, .mask = l->mask, .cols = &col });
+}
+static int64_t all_ms(const FunnelTimes *t, uint32_t group)
+{
+    int64_t ret = 0;
+    for (size_t i = 0; i < t->n; i++) if (t->group[i] == group) ret += fold_funnel_ms(t, i) * 1000 + 1;
+    return ret;
+}
+TEST(halves_of_the_people_merge_into_all_of_them)
+{
+    dice = 8;
+    for (int turn = 0; turn < 300; turn++) {
+        FunnelPick pick = { .who = FUNNEL_REACHED, .step = 1, .group = 0 };
+        FunnelWants w = { .rules = { .n = 3, .window = turn % 2 ? 9 : INT64_C(1) << 40, .to = 1000 }, .n_keys = 1,
+            .times = true, .touch = (FunnelTouch)rnd(3) };
+        FoldFunnel whole, sum;
+        Fold *half[2];
+        if (turn % 3 == 0) w.pick = &pick, w.n_roots = 64;
+        ok(fold_funnel_init(cx, &whole, &w));
+        ok(fold_funnel_init(cx, &sum, &w));
+        for (int h = 0; h < 2; h++) ok(sum.fold.fork(cx, &sum.fold, &half[h]));
+        for (uint32_t root = 0; root < 40; root++) {
+            Life l = random_life(3, 3, false, 0);
+            hand_over(&whole, &l, root);
+            hand_over((FoldFunnel *)half[rnd(2)], &l, root);
+        }
+        for (int h = 2; h-- > 0;) sum.fold.merge(&sum.fold, half[h]), half[h]->done(half[h]);
+        assert_int_equal(sum.fold.st, ST_OK);
+        assert_int_equal(sum.groups.n, whole.groups.n);
+        for (uint32_t g = 0; g < whole.groups.n; g++) {
+            uint32_t to = groups_find(&sum.groups, &whole.groups.keys[g]);
+            for (size_t s = 0; s < 3; s++) {
+                assert_int_equal(fold_funnel_people(&sum, to, s), fold_funnel_people(&whole, g, s));
+                assert_int_equal(all_ms(&sum.times[s], to), all_ms(&whole.times[s], g));
+            }
+        }
+        sum.fold.done(&sum.fold);
+        whole.fold.done(&whole.fold);
+    }
+}
+
 /* ---- entries ---- */
 
 typedef struct Told { unsigned level[MOST + 1]; size_t n; } Told;

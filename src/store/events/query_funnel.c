@@ -1,12 +1,6 @@
 #include "store/events/query_funnel.h"
 #include "base/arena.h"
-#include "base/buf.h"
-#include "store/events/groups.h"
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
-enum { GROUPS_DEFAULT = 25 };
+#include "store/events/breakdown.h"
 
 /* ---- what is asked ---- */
 
@@ -99,43 +93,18 @@ static Status ask(Cx *cx, Asked *a, FoldFunnel *fold, ScanCount *ret)
     return scan_fold(cx, a->snap, &plan, &fold->fold, ret);
 }
 
-/* ---- which groups are rows ---- */
-
-typedef struct Ranked { GroupKey key; int64_t people; QueryGroup names; } Ranked;
-
-static int by_people(const void *a, const void *b)
+/* The groups that are rows, the most people first; some: how many have anybody. */
+static Status rank(Cx *cx, const Asked *a, const FoldFunnel *f, Breakdown *ret, size_t *some)
 {
-    const Ranked *x = a, *y = b;
-    if (x->people != y->people) return x->people > y->people ? -1 : 1;
-    for (size_t i = 0; i < QUERY_BREAKDOWNS; i++) {
-        int order = str_cmp(x->names.value[i], y->names.value[i]);
-        if (order) return order;
-        if (x->key.kind[i] != y->key.kind[i]) return x->key.kind[i] < y->key.kind[i] ? -1 : 1;
-    }
-    return 0;
-}
-/* All groups, the most people first. Memory: cx->arena, and names. */
-static Status rank(Cx *cx, const Asked *a, const FoldFunnel *f, Ranked **ret, size_t *ret_n)
-{
-    size_t n = f->groups.n, kept = 0;
-    Ranked *r = ARENA_MANY(cx->arena, Ranked, n + 1);
-    if (!r) return fail(cx, ST_NO_MEM, "funnel: %zu groups", n);
+    size_t n = f->groups.n;
+    int64_t *people = ARENA_MANY(cx->arena, int64_t, n + 1);
+    if (!people) return fail(cx, ST_NO_MEM, "funnel: %zu groups", n);
+    *some = 0;
     for (size_t g = 0; g < n; g++) {
-        int64_t people = fold_funnel_people(f, g, 0);
-        if (people == 0) continue;
-        r[kept] = (Ranked){ .key = f->groups.keys[g], .people = people };
-        TRY(query_group(cx, &a->q->scope, &r[kept].key, &r[kept].names));
-        kept++;
+        people[g] = fold_funnel_people(f, g, 0);
+        *some += people[g] > 0;
     }
-    qsort(r, kept, sizeof *r, by_people);
-    *ret = r;
-    *ret_n = kept;
-    return ST_OK;
-}
-static bool same_names(const QueryGroup *a, const QueryGroup *b)
-{
-    for (size_t i = 0; i < QUERY_BREAKDOWNS; i++) if (!str_eq(a->value[i], b->value[i])) return false;
-    return a->other == b->other;
+    return breakdown_keep(cx, &a->q->scope, f->groups.keys, people, n, ret);
 }
 
 /* ---- times ---- */
@@ -275,53 +244,51 @@ static Status one_row(Cx *cx, Asked *a, FunnelAnswer *ret, ScanCount *count)
     return st;
 }
 /* Once more with the rows known: then "other" is one group, in which a person counts once, and a cell has a number. */
-static Status again(Cx *cx, Asked *a, const Ranked *r, size_t n, size_t all, FunnelAnswer *ret)
+static Status again(Cx *cx, Asked *a, const GroupKey *keep, const Breakdown *b, bool other, FunnelAnswer *ret)
 {
-    GroupKey *keep = ARENA_MANY(cx->arena, GroupKey, n + 1);
-    uint32_t *groups = ARENA_MANY(cx->arena, uint32_t, n + 2);
-    QueryGroup *names = ARENA_MANY(cx->arena, QueryGroup, n + 2);
+    size_t n = b->n + other;
+    uint32_t *groups = ARENA_MANY(cx->arena, uint32_t, n + 1);
+    QueryGroup *names = ARENA_MANY(cx->arena, QueryGroup, n + 1);
     FunnelPick pick;
     ScanCount count;
     FoldFunnel fold;
-    if (!keep || !groups || !names) return fail(cx, ST_NO_MEM, "funnel: %zu rows", n);
-    for (size_t i = 0; i < n; i++) keep[i] = r[i].key, groups[i] = (uint32_t)i, names[i] = r[i].names;
-    groups[n] = (uint32_t)n;
-    names[n].other = true;
+    if (!groups || !names) return fail(cx, ST_NO_MEM, "funnel: %zu rows", n);
+    for (uint32_t i = 0; i < n; i++) {
+        groups[i] = i;
+        names[i] = i < b->n ? b->text[i] : (QueryGroup){ .other = true };
+    }
     a->wants.keep = keep;
-    a->wants.n_keep = n;
+    a->wants.n_keep = b->n;
     if (a->wants.pick) {
         pick = *a->wants.pick;
         pick.group = UINT32_MAX;
-        for (uint32_t i = 0; i <= n; i++) if (same_names(&names[i], &a->q->cell->group)) pick.group = i;
+        for (uint32_t i = 0; i < n; i++)
+            if (breakdown_same(&a->q->scope, &names[i], &a->q->cell->group)) pick.group = i;
         a->wants.pick = &pick;
     }
     Status st = ask(cx, a, &fold, &count);
-    if (st == ST_OK) st = write_rows(cx, a, &fold, groups, names, n + (all > n), ret);
+    if (st == ST_OK) st = write_rows(cx, a, &fold, groups, names, n, ret);
     if (st == ST_OK) give_people(&fold, a->q);
     fold.fold.done(&fold.fold);
     return st;
 }
 static Status rows_by_group(Cx *cx, Asked *a, FunnelAnswer *ret, ScanCount *count)
 {
-    size_t limit = a->q->scope.breakdown_limit ? a->q->scope.breakdown_limit : GROUPS_DEFAULT, n = 0;
     const FunnelPick *pick = a->wants.pick;
-    Ranked *r = NULL;
+    size_t some = 0;
+    Breakdown b = { 0 };
     FoldFunnel fold;
     a->wants.pick = NULL;
     Status st = ask(cx, a, &fold, count);
-    if (st == ST_OK) st = rank(cx, a, &fold, &r, &n);
-    bool once = st == ST_OK && !pick && n <= limit;
-    uint32_t *groups = once ? ARENA_MANY(cx->arena, uint32_t, n + 1) : NULL;
-    QueryGroup *names = once ? ARENA_MANY(cx->arena, QueryGroup, n + 1) : NULL;
-    if (once && (!groups || !names)) st = fail(cx, ST_NO_MEM, "funnel: %zu rows", n);
-    for (size_t i = 0; once && st == ST_OK && i < n; i++) {
-        names[i] = r[i].names;
-        st = groups_add(&fold.groups, &r[i].key, &groups[i]);
-    }
-    if (once && st == ST_OK) st = write_rows(cx, a, &fold, groups, names, n, ret);
+    if (st == ST_OK) st = rank(cx, a, &fold, &b, &some);
+    bool once = st == ST_OK && !pick && b.n == some;
+    GroupKey *keep = st == ST_OK && !once ? ARENA_MANY(cx->arena, GroupKey, b.n + 1) : NULL;
+    if (st == ST_OK && !once && !keep) st = fail(cx, ST_NO_MEM, "funnel: %zu rows", b.n);
+    for (size_t i = 0; keep && i < b.n; i++) keep[i] = fold.groups.keys[b.group[i]];
+    if (once) st = write_rows(cx, a, &fold, b.group, b.text, b.n, ret);
     fold.fold.done(&fold.fold);
     a->wants.pick = pick;
-    return once || st != ST_OK ? st : again(cx, a, r, n < limit ? n : limit, n, ret);
+    return once || st != ST_OK ? st : again(cx, a, keep, &b, some > b.n, ret);
 }
 Status query_funnel_run(Cx *cx, const Snapshot *snap, const FunnelQuery *q, FunnelAnswer *ret)
 {
