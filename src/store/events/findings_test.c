@@ -302,7 +302,7 @@ static double chance(Plant *p)
 }
 static void person(Cx *cx, Rig *r, Plant *p, int who)
 {
-    static char names[NOISE][8];
+    static char names[NOISE][16];
     Entry e[EACH];
     size_t n = 0;
     int64_t start = T0 + (int64_t)(chance(p) * 10 * DAY);
