@@ -118,11 +118,11 @@ static Cost ask(Cx *cx, const Snapshot *snap, const Audience *a)
 }
 static const char *const TEXTS[] = {
     "{\"did\":{\"event\":\"event 1\",\"times\":{\"ge\":3},\"within\":[30,\"day\"]}}",
-    "{\"all\":[{\"trait\":\"plan\",\"op\":\"is\",\"value\":\"pro\"},{\"did\":{\"event\":\"event 1\",\"where\":{"
+    ("{\"all\":[{\"trait\":\"plan\",\"op\":\"is\",\"value\":\"pro\"},{\"did\":{\"event\":\"event 1\",\"where\":{"
         "\"prop\":\"price\",\"op\":\"ge\",\"value\":100},\"times\":{\"ge\":2},\"within\":[30,\"day\"]}},{\"not\":"
-        "{\"did\":{\"event\":\"event 2\",\"within\":[7,\"day\"]}}}]}",
-    "{\"sequence\":{\"steps\":[{\"event\":\"event 2\"},{\"event\":\"event 3\"},{\"event\":\"event 1\"}],\"span\":"
-        "[1,\"day\"],\"within\":[30,\"day\"]}}",
+        "{\"did\":{\"event\":\"event 2\",\"within\":[7,\"day\"]}}}]}"),
+    ("{\"sequence\":{\"steps\":[{\"event\":\"event 2\"},{\"event\":\"event 3\"},{\"event\":\"event 1\"}],\"span\":"
+        "[1,\"day\"],\"within\":[30,\"day\"]}}"),
     "{\"trait\":\"plan\",\"op\":\"is\",\"value\":\"pro\"}",
     "{\"last_seen\":{\"before\":[3,\"day\"]}}",
     "{\"silent\":{\"usual\":3}}",

@@ -1,4 +1,5 @@
-/* What a scan costs, in nanoseconds of processor time for each event stored: scan-bench [millions [folder [part of a name]]].
+/* What a scan costs, in nanoseconds of processor time for each event stored: scan-bench [millions [folder [part of a
+ * name]]].
  * 90 days in three months, 85 events a person in sessions, 50 names of which 4 are a funnel's, country fixed for a
  * person, a URL that varies, a price on purchases. One thread unless it says otherwise; a folder is used again. */
 #include <inttypes.h>
@@ -143,11 +144,13 @@ static const Where PRICE = { .kind = WHERE_PRED, .pred = { S_INIT("price"), OP_G
 #define NAME(i) { .name = S_INIT("event " #i) }
 static const Ask ASKS[] = {
     { "all events", { { ANY }, 1, NULL, QUERY_HIDE }, .from = INT64_MIN },
-    { "all events, last week", { { ANY }, 1, NULL, QUERY_HIDE }, .from = INT64_C(1704067200000) + 83 * INT64_C(86400000) },
+    { "all events, last week", { { ANY }, 1, NULL, QUERY_HIDE },
+        .from = INT64_C(1704067200000) + 83 * INT64_C(86400000) },
     { "page views and any", { { ANY, NAME(0) }, 2, NULL, QUERY_HIDE }, .from = INT64_MIN },
     { "funnel, 4 of 50 names", { { NAME(1), NAME(2), NAME(3), NAME(4) }, 4, NULL, QUERY_HIDE }, .funnel = true,
         .from = INT64_MIN },
-    { "funnel, price over 100", { { NAME(1), NAME(2), NAME(3), { .name = S_INIT("event 4"), .where = &PRICE } }, 4, NULL,
+    { "funnel, price over 100", { { NAME(1), NAME(2), NAME(3), { .name = S_INIT("event 4"), .where = &PRICE } }, 4,
+        NULL,
         QUERY_HIDE }, .funnel = true, .from = INT64_MIN },
     { "all, country is CN", { { ANY }, 1, &COUNTRY, QUERY_HIDE }, .from = INT64_MIN },
     { "all, url is /p/5", { { ANY }, 1, &URL, QUERY_HIDE }, .from = INT64_MIN },
@@ -226,7 +229,8 @@ static void all_questions(Cx *cx, Events *ev, const char *only)
         if (ASKS[i].funnel && strstr(ASKS[i].label, only)) question(cx, ev, &ASKS[i], 2, st.events);
     if (strstr("one person", only)) one_person(cx, ev);
 }
-/* A twentieth as many more events, in the order of arrival, into the tail; then one in a hundred people becomes another. */
+/* A twentieth as many more events, in the order of arrival, into the tail; then one in a hundred people becomes
+ * another. */
 static void more_events(Cx *cx, Events *ev, int64_t n, uint64_t people)
 {
     enum { BATCH = 1000 };
@@ -249,7 +253,8 @@ static void join_people(Cx *cx, Events *ev, uint64_t people)
     for (uint64_t i = 0; i < people / 100; i++) {
         uint64_t a = rnd(people), b = rnd(people);
         Entry e = { .kind = ENTRY_JOIN, .join = { .id = (int64_t)i + 1, .trust = TRUST_SECRET,
-            .anon = { a * UINT64_C(0x9E3779B97F4A7C15) + 1, a }, .user = { b * UINT64_C(0x9E3779B97F4A7C15) + 1, b } } };
+            .anon = { a * UINT64_C(0x9E3779B97F4A7C15) + 1, a }, .user = { b * UINT64_C(0x9E3779B97F4A7C15) + 1,
+                b } } };
         must(cx, events_append(cx, ev, &e, 1, NULL, NULL, NULL), "join");
         if (i % 100 == 0) arena_reset(cx->arena);
     }

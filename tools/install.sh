@@ -32,7 +32,8 @@ packages() {
     } >build/install.log 2>&1 </dev/null || { tail -20 build/install.log >&2; return 1; }
 }
 node_missing() { command -v node >/dev/null && command -v npm >/dev/null || echo nodejs npm; }
-# npm packages exactly as the lock file says; again only when the lock file changed. "install --no-save" does as "ci" does,
+# npm packages exactly as the lock file says; again only when the lock file changed. "install --no-save" does as "ci"
+# does,
 # also where the registry lacks an optional package for another kind of machine and the lock file with it.
 npm_folder() {
     local stamp=$1/node_modules/.lock

@@ -30,10 +30,10 @@ typedef struct ImportDeps { Events *events; const Keys *keys; const Zone *zone; 
 
 /* Files being read now: what was taken in of them and is not durable yet. */
 typedef struct Imports Imports;
-Status imports_new(Cx *, Events *, Imports **ret) MUST_USE;
-void   imports_free(Imports *);                  /* before events_close(); NULL is fine */
+Status import_sessions_new(Cx *, Events *, Imports **ret) MUST_USE;
+void   import_sessions_free(Imports *);                  /* before events_close(); NULL is fine */
 /* One step: stores what nobody went on with for some seconds. NOT_FOUND: nothing to do. */
-Status imports_step(Cx *, Imports *) MUST_USE;
+Status import_sessions_step(Cx *, Imports *) MUST_USE;
 
 /* Known or new: ret->done is where to go on. INVALID "map" or "format"; CONFLICT "file" import_changed. */
 Status flow_import_begin(Cx *, const ImportDeps *, const ImportSpec *, Import *ret) MUST_USE;

@@ -15,7 +15,7 @@ struct Imports {
     ImportSession *open;
 };
 
-Status imports_new(Cx *cx, Events *e, Imports **ret)
+Status import_sessions_new(Cx *cx, Events *e, Imports **ret)
 {
     Imports *all = mem_get(sizeof *all);
     if (!all) return fail(cx, ST_NO_MEM, "imports");
@@ -46,7 +46,7 @@ static void last_store(ImportSession *s)
     (void)st;
     arena_free(cx.arena);
 }
-void imports_free(Imports *all)
+void import_sessions_free(Imports *all)
 {
     if (!all) return;
     for (ImportSession *s = all->open, *next; s; s = next) {
@@ -236,7 +236,7 @@ static ImportSession *idle_one(Imports *all)
     pthread_mutex_unlock(&all->lock);
     return s;
 }
-Status imports_step(Cx *cx, Imports *all)
+Status import_sessions_step(Cx *cx, Imports *all)
 {
     ImportSession *s = idle_one(all);
     if (!s) return ST_NOT_FOUND;

@@ -203,7 +203,7 @@ static Status open_stores(Cx *cx, Instance *in)
     TRY(mail_settings(cx, in));
     TRY(source_cache_new(cx, &in->app.sources));
     TRY(source_cache_load(cx, in->app.sources));
-    TRY(imports_new(cx, in->app.events, &in->app.imports));
+    TRY(import_sessions_new(cx, in->app.events, &in->app.imports));
     TRY(asks_new(cx, ASK_KEPT_BYTES, &in->app.asks));
     return ingest_new(cx, in->app.events, in->app.keys, in->app.sources, &in->app.ingest);
 }
@@ -221,7 +221,7 @@ void instance_close(Instance *in)
 {
     net_stop();
     ingest_free(in->app.ingest);
-    imports_free(in->app.imports);
+    import_sessions_free(in->app.imports);
     asks_free(in->app.asks);
     events_close(in->app.events);
     source_cache_free(in->app.sources);

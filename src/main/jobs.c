@@ -33,7 +33,7 @@ static Status send_mail(Cx *cx, Instance *in)
     TRY(mail_job_run(cx, &in->mail, &sent));
     return sent ? ST_OK : ST_NOT_FOUND;
 }
-static Status store_imports(Cx *cx, Instance *in) { return imports_step(cx, in->app.imports); }
+static Status store_imports(Cx *cx, Instance *in) { return import_sessions_step(cx, in->app.imports); }
 static Status play_demo(Cx *cx, Instance *in) { return in->demo_source ? demo_step(cx, in) : ST_NOT_FOUND; }
 static const Job all[] = {
     { "outbox", tell_log, 200 },

@@ -13,7 +13,7 @@ static void events_start(World *w)
     char *dir = arena_get(cx->arena, 100);
     snprintf(dir, 100, "%s/events", folder);
     ok(events_open(cx, &(EventsConfig){ .fs = fs_posix(), .dir = dir, .quiet = true }, &w->app.events));
-    ok(imports_new(cx, w->app.events, &w->app.imports));
+    ok(import_sessions_new(cx, w->app.events, &w->app.imports));
     ok(asks_new(cx, 1 << 20, &w->app.asks));
     ok(ingest_new(cx, w->app.events, w->app.keys, w->app.sources, &w->app.ingest));
     ok(live_start(cx, &w->app));
@@ -22,7 +22,7 @@ static void events_stop(World *w)
 {
     live_stop(&w->app);
     ingest_free(w->app.ingest);
-    imports_free(w->app.imports);
+    import_sessions_free(w->app.imports);
     asks_free(w->app.asks);
     events_close(w->app.events);
 }

@@ -82,7 +82,8 @@ API(filters_and_people_are_expressions_and_the_people_behind_a_number_are_named)
         ",\"filter\":{\"prop\":\"plan\",\"op\":\"is\",\"value\":\"pro\"}}");
     expect(w, 200, "\"total\":2");
     ask(w, "{\"kind\":\"trend\",\"measure\":\"people\",\"event\":" OPEN "," RANGE
-        ",\"people\":{\"did\":{\"event\":\"buy\",\"times\":{\"ge\":1},\"from\":\"2024-03-01\",\"to\":\"2024-03-05\"}}}");
+        ",\"people\":{\"did\":{\"event\":\"buy\",\"times\":{\"ge\":1},\"from\":\"2024-03-01\","
+        "\"to\":\"2024-03-05\"}}}");
     expect(w, 200, "\"total\":3");
     ask(w, "{\"kind\":\"trend\",\"measure\":\"people\",\"event\":{\"name\":\"open\",\"props\":{\"plan\":\"pro\"},"
         "\"where\":{\"prop\":\"price\",\"op\":\"ge\",\"value\":3}}," RANGE ",\"cell\":{\"series\":0}}");
@@ -131,7 +132,8 @@ API(what_is_wrong_with_a_question_is_named_by_its_field)
         { "{\"kind\":\"funnel\",\"steps\":[],\"from\":\"2024-03-01\",\"to\":\"2024-03-02\"}", "\"field\":\"steps\"" },
         { "{\"kind\":\"funnel\",\"steps\":[{}],\"window\":[0,\"day\"],\"from\":\"2024-03-01\",\"to\":\"2024-03-02\"}",
             "\"code\":\"window_wrong\",\"field\":\"window\"" },
-        { "{\"kind\":\"funnel\",\"steps\":[{}],\"attribution\":\"step:1\",\"from\":\"2024-03-01\",\"to\":\"2024-03-02\"}",
+        { "{\"kind\":\"funnel\",\"steps\":[{}],\"attribution\":\"step:1\",\"from\":\"2024-03-01\","
+            "\"to\":\"2024-03-02\"}",
             "\"field\":\"attribution\"" },
         { "{\"kind\":\"paths\",\"item\":{\"kind\":\"prop\"},\"from\":\"2024-03-01\",\"to\":\"2024-03-02\"}",
             "\"field\":\"item.prop\"" },

@@ -2,7 +2,6 @@
 #include "base/arena.h"
 #include "base/limits.h"
 #include "store/events/state_in.h"
-#include <stdio.h>
 #include <string.h>
 
 static const char *const WEEKS[] = { "sunday", "monday" }, *const PERIODS[] = { "hour", "day", "week", "month" };
@@ -19,6 +18,33 @@ static const CommonIn *common_of(const Question *q)
 }
 
 /* ---- reading ---- */
+
+static void put(char to[QUESTION_PATH], size_t *at, const char *text)
+{
+    for (; *text && *at + 1 < QUESTION_PATH; text++) to[(*at)++] = *text;
+    to[*at] = 0;
+}
+const char *question_path(char to[QUESTION_PATH], const char *before, size_t i, const char *after)
+{
+    char digits[24];
+    size_t at = 0, n = sizeof digits;
+    digits[--n] = 0;
+    do digits[--n] = (char)('0' + i % 10); while (i /= 10);
+    put(to, &at, before);
+    put(to, &at, "[");
+    put(to, &at, digits + n);
+    put(to, &at, "]");
+    put(to, &at, after);
+    return to;
+}
+const char *question_inside(char to[QUESTION_PATH], const char *object, const char *field)
+{
+    size_t at = 0;
+    put(to, &at, object);
+    if (*object) put(to, &at, ".");
+    put(to, &at, field);
+    return to;
+}
 
 Status question_refuse(Cx *cx, const char *field, Msg msg)
 {
@@ -38,7 +64,7 @@ const QueryGroup *question_cell_group(Question *q, const GroupIn *in)
 }
 Status question_matcher(Cx *cx, Question *q, const char *field, const MatcherIn *in, Matcher *ret)
 {
-    char path[72];
+    char path[QUESTION_PATH];
     *ret = (Matcher){ .any = in->name.n == 0, .name = in->name };
     bool props = in->props && in->props->kind != JSON_NULL, where = in->where && in->where->kind != JSON_NULL;
     if (!props && !where) return ST_OK;
@@ -46,10 +72,10 @@ Status question_matcher(Cx *cx, Question *q, const char *field, const MatcherIn 
         return refuse(cx, ST_INVALID, str_z(field), MSG_too_many, PARAMS({ "max", QUESTION_MATCHERS, { 0 } }));
     QuestionWhere *w = &q->wheres[q->n_wheres++];
     *w = (QuestionWhere){ .to = ret, .props = props ? in->props : NULL };
-    snprintf(path, sizeof path, "%.60s.props", field);
     if (props && in->props->kind != JSON_OBJECT)
-        return refuse(cx, ST_INVALID, str_z(path), MSG_wrong_type, PARAMS({ "want", 0, S("object") }));
-    snprintf(path, sizeof path, "%.60s.where", field);
+        return refuse(cx, ST_INVALID, str_z(question_inside(path, field, "props")), MSG_wrong_type, PARAMS({ "want", 0,
+            S("object") }));
+    question_inside(path, field, "where");
     return where ? audience_parse_node(cx, &q->scope, in->where, path, AUDIENCE_OF_EVENTS, &w->where) : ST_OK;
 }
 static Status read_breakdown(Cx *cx, const CommonIn *c, QueryScope *s)

@@ -4,7 +4,6 @@
 #include "base/limits.h"
 #include "store/events/fold_window_funnel.h"
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 #include <xxhash.h>
 
@@ -301,19 +300,24 @@ static void write_reached(JsonW *w, const QuestionCase *c, const Question *q)
                 jsonw_str(w, c->users[k].name);
     jsonw_close(w, ']');
 }
+static Status write_number_key(Cx *cx, JsonW *w, size_t n)
+{
+    Buf b = buf_new(cx->arena, 24);
+    buf_i64(&b, (int64_t)n);
+    jsonw_key(w, buf_str(&b));
+    return b.bad ? fail(cx, ST_NO_MEM, "case") : ST_OK;
+}
 static Status write_all_reached(Cx *cx, JsonW *w, const Snapshot *snap, const QuestionCase *c, const Question *q,
     const FunnelRow *row)
 {
     jsonw_key(w, S("reached"));
     jsonw_open(w, '{');
     for (size_t k = 0; k < q->funnel.a.n_steps; k++) {
-        char number[24];
         Question *one = NULL;
         CaseCell cell = { .set = true, .step = k, .group = q->funnel.q.scope.n_breakdown ? &row->group : NULL };
-        snprintf(number, sizeof number, "%zu", k + 1);
         Status st = row->steps[k].people ? ask(cx, snap, c, &cell, &one) : ST_NOT_FOUND;
         if (st == ST_OK) {
-            jsonw_key(w, str_z(number));
+            TRY(write_number_key(cx, w, k + 1));
             write_reached(w, c, one);
         }
         question_done(one);

@@ -1,7 +1,6 @@
 #include "domain/audience/question_of.h"
 #include "base/arena.h"
 #include "base/limits.h"
-#include <stdio.h>
 
 static const int64_t DAY_MS = 86400000;
 static QueryScope *scope(Question *q) { return &q->funnel.q.scope; }
@@ -30,12 +29,11 @@ static Status read_steps(Cx *cx, Question *q)
     q->funnel.q.steps = steps;
     q->funnel.q.n_steps = in->steps.n;
     for (size_t i = 0; i < in->steps.n; i++) {
-        char field[40];
+        char field[QUESTION_PATH];
         MatcherIn m = { list[i].name, list[i].props, list[i].where };
-        snprintf(field, sizeof field, "steps[%zu]", i);
-        TRY(question_matcher(cx, q, field, &m, &steps[i].event));
+        TRY(question_matcher(cx, q, question_path(field, "steps", i, ""), &m, &steps[i].event));
         steps[i].optional = list[i].optional;
-        snprintf(field, sizeof field, "steps[%zu].window", i);
+        question_path(field, "steps", i, ".window");
         if (given(list[i].window)) TRY(read_window(cx, list[i].window, field, &steps[i].window));
     }
     return ST_OK;
@@ -49,9 +47,8 @@ static Status read_exclusions(Cx *cx, Question *q)
     q->funnel.q.exclusions = all;
     q->funnel.q.n_exclusions = in->exclusions.n;
     for (size_t i = 0; i < in->exclusions.n; i++) {
-        char field[40];
-        snprintf(field, sizeof field, "exclusions[%zu].event", i);
-        TRY(question_matcher(cx, q, field, &list[i].event, &all[i].event));
+        char field[QUESTION_PATH];
+        TRY(question_matcher(cx, q, question_path(field, "exclusions", i, ".event"), &list[i].event, &all[i].event));
         all[i].from_step = (size_t)list[i].from_step;
         all[i].to_step = (size_t)list[i].to_step;
     }

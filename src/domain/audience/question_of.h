@@ -62,6 +62,10 @@ extern const QuestionForm question_trend, question_retention, question_funnel, q
 void   question_paths_case(JsonW *, const Question *);     /* as the exchange format has them */
 
 /* Helpers of the forms. field: where it stands, for errors. */
+enum { QUESTION_PATH = 72 };
+/* before[i]after, for an error's field; cut at the end. */
+const char *question_path(char to[QUESTION_PATH], const char *before, size_t i, const char *after);
+const char *question_inside(char to[QUESTION_PATH], const char *object, const char *field);    /* object.field */
 Status question_matcher(Cx *, Question *, const char *field, const MatcherIn *, Matcher *ret) MUST_USE;
 Status question_time(Cx *, const Question *, Str text, const char *field, int64_t *ret) MUST_USE;
 Status question_refuse(Cx *, const char *field, Msg) MUST_USE;

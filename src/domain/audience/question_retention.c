@@ -1,7 +1,6 @@
 #include "domain/audience/question_of.h"
 #include "base/arena.h"
 #include "base/limits.h"
-#include <stdio.h>
 
 static QueryScope *scope(Question *q) { return &q->retention.q.scope; }
 static Status read_brackets(Cx *cx, const RetentionIn *in, RetentionQuery *r)
@@ -11,10 +10,9 @@ static Status read_brackets(Cx *cx, const RetentionIn *in, RetentionQuery *r)
     uint32_t *ret = ARENA_MANY(cx->arena, uint32_t, in->brackets.n + 1);
     if (!ret) return fail(cx, ST_NO_MEM, "retention: brackets");
     for (size_t i = 0; i < in->brackets.n; i++) {
-        char field[40];
-        snprintf(field, sizeof field, "brackets[%zu]", i);
+        char field[QUESTION_PATH];
         if (sizes[i] < 1 || (sum += sizes[i]) > RETENTION_PERIODS_MAX)
-            return refuse(cx, ST_INVALID, str_z(field), MSG_out_of_range,
+            return refuse(cx, ST_INVALID, str_z(question_path(field, "brackets", i, "")), MSG_out_of_range,
                 PARAMS({ "min", 1, { 0 } }, { "max", RETENTION_PERIODS_MAX, { 0 } }));
         ret[i] = (uint32_t)sizes[i];
     }

@@ -1,20 +1,18 @@
 #include "domain/audience/question_of.h"
 #include "base/limits.h"
-#include <stdio.h>
 
 static const char *const MEASURES[] = { "count", "people", "per_person", "sum", "mean", "min", "max", "percentile" };
 
 static QueryScope *scope(Question *q) { return &q->trend.q.scope; }
 static Status read_series(Cx *cx, Question *q, const char *field, const SeriesIn *in, TrendSeries *ret)
 {
-    char path[72];
+    char path[QUESTION_PATH];
     *ret = (TrendSeries){ .measure = (TrendMeasure)in->measure, .prop = in->prop, .percentile = in->percentile };
-    snprintf(path, sizeof path, "%sprop", field);
-    if (ret->measure >= TREND_SUM && in->prop.n == 0) return question_refuse(cx, path, MSG_required);
-    snprintf(path, sizeof path, "%spercentile", field);
-    if (ret->measure == TREND_PERCENTILE && !(in->percentile > 0)) return question_refuse(cx, path, MSG_required);
-    snprintf(path, sizeof path, "%sevent", field);
-    return question_matcher(cx, q, path, &in->event, &ret->event);
+    if (ret->measure >= TREND_SUM && in->prop.n == 0)
+        return question_refuse(cx, question_inside(path, field, "prop"), MSG_required);
+    if (ret->measure == TREND_PERCENTILE && !(in->percentile > 0))
+        return question_refuse(cx, question_inside(path, field, "percentile"), MSG_required);
+    return question_matcher(cx, q, question_inside(path, field, "event"), &in->event, &ret->event);
 }
 static Status read_all_series(Cx *cx, Question *q)
 {
@@ -29,9 +27,8 @@ static Status read_all_series(Cx *cx, Question *q)
     }
     t->n_series = in->series.n;
     for (size_t i = 0; i < in->series.n; i++) {
-        char field[40];
-        snprintf(field, sizeof field, "series[%zu].", i);
-        TRY(read_series(cx, q, field, &list[i], &t->series[i]));
+        char field[QUESTION_PATH];
+        TRY(read_series(cx, q, question_path(field, "series", i, ""), &list[i], &t->series[i]));
     }
     return ST_OK;
 }
@@ -45,9 +42,9 @@ static Status read(Cx *cx, Question *q)
     if (t->from >= t->to) return question_refuse(cx, "to", MSG_empty_range);
     TRY(read_all_series(cx, q));
     for (size_t i = 0; i < in->formulas.n; i++) {
-        char field[40];
-        snprintf(field, sizeof field, "formulas[%zu]", i);
-        TRY(formula_read(cx, formulas[i], str_z(field), t->n_series, &q->trend.formulas[i]));
+        char field[QUESTION_PATH];
+        TRY(formula_read(cx, formulas[i], str_z(question_path(field, "formulas", i, "")), t->n_series,
+            &q->trend.formulas[i]));
         t->formulas[t->n_formulas++] = &q->trend.formulas[i];
     }
     q->from = t->from;

@@ -1,7 +1,7 @@
 #include "store/events/ask_rig_in_test.h"
 #include "base/arena.h"
 #include "base/limits.h"
-#include "store/events/fold_trend.h"
+#include "store/events/fold_trend_rig_test.h"
 #include "store/events/query_retention.h"
 #include "store/events/scan.h"
 #include "store/events/state_in.h"

@@ -130,21 +130,21 @@ static Status series_fork(Cx *cx, const Fold *fold, Fold **ret)
 {
     SeriesFold *f = mem_get(sizeof *f);
     if (!f) return fail(cx, ST_NO_MEM, "trend: a thread");
-    series_begin(f, ((const SeriesFold *)fold)->plan);
+    fold_series_begin(f, ((const SeriesFold *)fold)->plan);
     *ret = &f->fold;
     return ST_OK;
 }
 static void series_free(Fold *fold)
 {
-    series_done((SeriesFold *)fold);
+    fold_series_done((SeriesFold *)fold);
     mem_free(fold);
 }
-void series_begin(SeriesFold *f, const SeriesPlan *plan)
+void fold_series_begin(SeriesFold *f, const SeriesPlan *plan)
 {
     *f = (SeriesFold){ .fold = { .person = series_person, .fork = series_fork, .merge = series_merge,
         .done = series_free }, .plan = plan };
 }
-void series_done(SeriesFold *f)
+void fold_series_done(SeriesFold *f)
 {
     Cx cx = { 0 };
     for (size_t i = 0; i < f->n_groups * group_cells(f->plan); i++) {

@@ -32,8 +32,8 @@ typedef struct SeriesFold {
     size_t   n_groups, cap_groups;
     size_t   bytes;              /* taken from the run */
 } SeriesFold;
-void series_begin(SeriesFold *, const SeriesPlan *);
-void series_done(SeriesFold *);
+void fold_series_begin(SeriesFold *, const SeriesPlan *);
+void fold_series_done(SeriesFold *);
 static inline size_t series_width(const SeriesPlan *p) { return p->totals_only ? 1 : p->grid.n + 1; }
 static inline SeriesCell *series_cell(const SeriesFold *f, size_t group, size_t series, size_t at)
 {

@@ -15,12 +15,18 @@ void people_set_done(PeopleSet *s)
     mem_free(s->bits);
     *s = (PeopleSet){ 0 };
 }
-void people_set_and(PeopleSet *to, const PeopleSet *s) { for (size_t i = 0; i < words(to);
-    i++) to->bits[i] &= s->bits[i]; }
-void people_set_or(PeopleSet *to, const PeopleSet *s) { for (size_t i = 0; i < words(to);
-    i++) to->bits[i] |= s->bits[i]; }
-void people_set_minus(PeopleSet *to, const PeopleSet *s) { for (size_t i = 0; i < words(to);
-    i++) to->bits[i] &= ~s->bits[i]; }
+void people_set_and(PeopleSet *to, const PeopleSet *s)
+{
+    for (size_t i = 0; i < words(to); i++) to->bits[i] &= s->bits[i];
+}
+void people_set_or(PeopleSet *to, const PeopleSet *s)
+{
+    for (size_t i = 0; i < words(to); i++) to->bits[i] |= s->bits[i];
+}
+void people_set_minus(PeopleSet *to, const PeopleSet *s)
+{
+    for (size_t i = 0; i < words(to); i++) to->bits[i] &= ~s->bits[i];
+}
 size_t people_set_count(const PeopleSet *s)
 {
     size_t n = 0;

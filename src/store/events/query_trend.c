@@ -53,8 +53,8 @@ static Status prepare(Cx *cx, Work *w)
 }
 static Status scan(Cx *cx, Work *w)
 {
-    series_done(&w->fold);
-    series_begin(&w->fold, &w->plan);
+    fold_series_done(&w->fold);
+    fold_series_begin(&w->fold, &w->plan);
     return scan_fold(cx, w->snap, &w->scan, &w->fold.fold, &w->count);
 }
 
@@ -75,7 +75,7 @@ static int by_people(const void *a, const void *b)
 static int64_t rank_of(const Work *w, size_t group)
 {
     size_t last = series_width(&w->plan) - 1;
-    bool events = trend_counts(w->q);
+    bool events = query_trend_counts(w->q);
     int64_t ret = 0;
     for (size_t k = 0; k < w->plan.n_series && ret == 0; k++) {
         const SeriesCell *c = series_cell(&w->fold, group, k, last);
@@ -104,7 +104,7 @@ static Status narrow(Cx *cx, Work *w, const Ranked *r, size_t keep)
         if (groups_add(&w->fixed, &w->fold.groups.keys[r[i].group], &number) != ST_OK)
             return fail(cx, ST_NO_MEM, "trend: groups");
     w->fixed.n_keys = w->plan.n_keys;
-    series_done(&w->fold);                                 /* by the plan that it was made by */
+    fold_series_done(&w->fold);                                 /* by the plan that it was made by */
     w->plan.fixed = &w->fixed;
     w->plan.totals_only = false;
     w->plan.groups_max = 0;
@@ -145,7 +145,7 @@ static Status count_all(Cx *cx, Work *w, const QueryGroup **ret)
     w->plan.groups_max = w->plan.n_keys ? limit * GROUPS_AT_ONCE : 0;
     Status st = scan(cx, w);
     if (st == ST_CONFLICT) {
-        series_done(&w->fold);
+        fold_series_done(&w->fold);
         w->plan.totals_only = true;
         w->plan.groups_max = 0;
         st = scan(cx, w);
@@ -184,13 +184,13 @@ static Number number_of(SeriesCell *c, const TrendSeries *s)
     case TREND_SUM:
     case TREND_MEAN:
     case TREND_MIN:
-    case TREND_MAX:        return trend_number(t, s->measure);
+    case TREND_MAX:        return query_trend_number(t, s->measure);
     case TREND_PERCENTILE: return percentile(c, s->percentile);
     }
     return (Number){ .kind = NUMBER_NONE };
 }
 static double as_double(const Number *n) { return n->kind == NUMBER_INT ? (double)n->i : n->d; }
-void trend_formulas(const TrendQuery *q, Number *values, size_t line_size, size_t at)
+void query_trend_formulas(const TrendQuery *q, Number *values, size_t line_size, size_t at)
 {
     double v[TREND_SERIES_MAX] = { 0 };
     bool has[TREND_SERIES_MAX] = { 0 };
@@ -206,7 +206,7 @@ void trend_formulas(const TrendQuery *q, Number *values, size_t line_size, size_
         if (formula_value(q->formulas[k], v, has, &d)) *to = (Number){ .kind = NUMBER_DOUBLE, .d = d };
     }
 }
-Status trend_room(Cx *cx, const TrendQuery *q, const Grid *grid, size_t groups, Number **ret)
+Status query_trend_room(Cx *cx, const TrendQuery *q, const Grid *grid, size_t groups, Number **ret)
 {
     size_t n = (q->n_series + q->n_formulas) * groups * (grid->n + 1);
     *ret = ARENA_MANY(cx->arena, Number, n + 1);
@@ -217,7 +217,7 @@ static Status fill(Cx *cx, Work *w, TrendAnswer *ret)
     const TrendQuery *q = w->q;
     size_t width = w->plan.grid.n + 1, line = w->n_order * width;
     Number *values;
-    TRY(trend_room(cx, q, &w->plan.grid, w->n_order, &values));
+    TRY(query_trend_room(cx, q, &w->plan.grid, w->n_order, &values));
     for (size_t g = 0; g < w->n_order; g++)
         for (size_t at = 0; at < width; at++) {
             for (size_t k = 0; k < q->n_series; k++) {
@@ -225,7 +225,7 @@ static Status fill(Cx *cx, Work *w, TrendAnswer *ret)
                 SeriesCell *c = w->order[g] < w->fold.n_groups ? series_cell(&w->fold, w->order[g], k, at) : &none;
                 values[k * line + g * width + at] = number_of(c, &q->series[k]);
             }
-            trend_formulas(q, values, line, g * width + at);
+            query_trend_formulas(q, values, line, g * width + at);
         }
     ret->values = values;
     return ST_OK;
@@ -288,7 +288,7 @@ static Status behind(Cx *cx, Work *w)
 }
 static void work_done(Work *w)
 {
-    series_done(&w->fold);
+    fold_series_done(&w->fold);
     groups_done(&w->fixed);
 }
 static Status by_walk(Cx *cx, Work *w, TrendAnswer *ret)
@@ -319,11 +319,12 @@ static Status cut_grid(Cx *cx, const Work *w, Grid *ret)
 static Status quick_way(Cx *cx, const Work *w, TrendAnswer *ret)
 {
     const TrendQuery *q = w->q;
-    bool counts = trend_counts(q);
+    bool counts = query_trend_counts(q);
     Grid grid;
-    if (q->cell || (!counts && !trend_people(q))) return ST_CONFLICT;
+    if (q->cell || (!counts && !query_trend_people(q))) return ST_CONFLICT;
     TRY(cut_grid(cx, w, &grid));
-    return counts ? trend_by_tally(cx, w->snap, q, &grid, ret) : trend_by_presence(cx, w->snap, q, &grid, ret);
+    if (counts) return query_trend_by_tally(cx, w->snap, q, &grid, ret);
+    return query_trend_by_presence(cx, w->snap, q, &grid, ret);
 }
 Status query_trend_run(Cx *cx, const Snapshot *snap, const TrendQuery *q, TrendAnswer *ret)
 {

@@ -5,15 +5,15 @@
 #include "store/events/tally.h"
 
 /* Everything but people: events are counted as they lie. */
-bool   trend_counts(const TrendQuery *);
-Status trend_by_tally(Cx *, const Snapshot *, const TrendQuery *, const Grid *, TrendAnswer *ret) MUST_USE;
+bool   query_trend_counts(const TrendQuery *);
+Status query_trend_by_tally(Cx *, const Snapshot *, const TrendQuery *, const Grid *, TrendAnswer *ret) MUST_USE;
 /* Only people: from bits of who was seen when. */
-bool   trend_people(const TrendQuery *);
-Status trend_by_presence(Cx *, const Snapshot *, const TrendQuery *, const Grid *, TrendAnswer *ret) MUST_USE;
+bool   query_trend_people(const TrendQuery *);
+Status query_trend_by_presence(Cx *, const Snapshot *, const TrendQuery *, const Grid *, TrendAnswer *ret) MUST_USE;
 /* SUM, MEAN, MIN or MAX of the values. */
-Number trend_number(const TallyValue *, TrendMeasure);
+Number query_trend_number(const TallyValue *, TrendMeasure);
 /* Values of the formulas at one place of a line, from those of the series there. */
-void   trend_formulas(const TrendQuery *, Number *values, size_t line_size, size_t at);
+void   query_trend_formulas(const TrendQuery *, Number *values, size_t line_size, size_t at);
 /* values [line][group][period], all none. */
-Status trend_room(Cx *, const TrendQuery *, const Grid *, size_t groups, Number **ret) MUST_USE;
+Status query_trend_room(Cx *, const TrendQuery *, const Grid *, size_t groups, Number **ret) MUST_USE;
 #endif

@@ -50,7 +50,8 @@ typedef struct SelectorBlocks {
     uint8_t  *origin_shown;
     bool      hides;             /* some origin is hidden */
     int64_t  *ids;               /* of the plan's properties in the segment; -1: none */
-    uint8_t **known;             /* by predicate, of each text of the dictionary (name, origin): 0 not compared yet, 1, 2 */
+    /* by predicate, of each text of the dictionary (name, origin): 0 not compared yet, 1, 2 */
+    uint8_t **known;
     /* the block looked at */
     Block    *block;
     BlockProp *props;
@@ -64,7 +65,8 @@ void   selector_blocks_done(SelectorBlocks *);
 void   selector_blocks_at(SelectorBlocks *, Block *);
 /* Of the n events at index[], whose names give mask[], what filter and conditions leave; mask 0: nothing. Names (and
  * origins, actors, where asked for) of these events are decoded. bits: of these events, within words [from, to). */
-Status selector_blocks_where(Cx *, SelectorBlocks *, const SelectorBits *, size_t from, size_t to, const uint32_t *index,
+Status selector_blocks_where(Cx *, SelectorBlocks *, const SelectorBits *, size_t from, size_t to,
+    const uint32_t *index,
     size_t n, uint32_t *mask) MUST_USE;
 /* A property of the block, until the next; NULL: no event has it. Its values are in .code when that is not NULL. */
 Status selector_blocks_prop(Cx *, SelectorBlocks *, int32_t prop, const BlockProp **ret) MUST_USE;

@@ -14,7 +14,8 @@ typedef struct SourcePlan {
     const SelectorPlan *sel;
     const ScanSlot   *slots; size_t n_slots;
     int32_t           slot_prop[SCAN_SLOTS];               /* of sel's properties, or SELECTOR_x; unused of a trait */
-    bool              names, index;                        /* wanted: names by a slot; where events stand, by scan_rows() */
+    /* wanted: names by a slot; where events stand, by scan_rows() */
+    bool              names, index;
     ScanTexts        *texts;
     ScanRun          *run;
     const PeopleView *people;

@@ -253,7 +253,8 @@ static void part_people(Source *s, const Part *at)
 static void part_all(Source *s, const Part *at)
 {
     s->picks.time = s->block.time + at->from;              /* as they lie in the block */
-    for (uint32_t i = at->people; i <= at->people_end; i++) s->picks.first[i - at->people] = s->block.first[i] - at->from;
+    for (uint32_t i = at->people; i <= at->people_end; i++) s->picks.first[i - at->people] =
+        s->block.first[i] - at->from;
 }
 /* Every event of the part, without a look at any. */
 static bool takes_all(const Source *s, const Part *at)

@@ -4,7 +4,7 @@
 #include "store/events/presence.h"
 #include <string.h>
 
-bool trend_people(const TrendQuery *q)
+bool query_trend_people(const TrendQuery *q)
 {
     for (size_t i = 0; i < q->n_series; i++) if (q->series[i].measure != TREND_PEOPLE) return false;
     return q->n_series <= PRESENCE_MATCHERS;
@@ -191,7 +191,7 @@ static void put(const TrendQuery *q, const PeopleFold *f, size_t group, size_t a
             int64_t n = group < f->room ? people_at(f, group)[k * width + p] : 0;
             values[k * line + at * width + p] = (Number){ .kind = NUMBER_INT, .i = n };
         }
-    for (size_t p = 0; p < width; p++) trend_formulas(q, values, line, at * width + p);
+    for (size_t p = 0; p < width; p++) query_trend_formulas(q, values, line, at * width + p);
 }
 static int64_t people_of(const PeopleFold *f, size_t group)
 {
@@ -220,7 +220,7 @@ static Status fill_groups(Cx *cx, const Snapshot *snap, const TrendQuery *q, con
     QueryGroup *texts = ARENA_MANY(cx->arena, QueryGroup, n + 1);
     Number *values = NULL;
     if (st == ST_OK && !texts) st = fail(cx, ST_NO_MEM, "trend: %zu groups", n);
-    if (st == ST_OK) st = trend_room(cx, q, grid, n, &values);
+    if (st == ST_OK) st = query_trend_room(cx, q, grid, n, &values);
     for (size_t g = 0; st == ST_OK && g < n; g++) {
         texts[g] = g < b.n ? b.text[g] : (QueryGroup){ .other = true };
         put(q, g < b.n ? f : &rest, g < b.n ? b.group[g] : 0, g, line, values);
@@ -236,14 +236,14 @@ static Status fill_one(Cx *cx, const TrendQuery *q, const Grid *grid, const Peop
     Number *values;
     QueryGroup *text = ARENA_NEW(cx->arena, QueryGroup);
     if (!text) return fail(cx, ST_NO_MEM, "trend");
-    TRY(trend_room(cx, q, grid, 1, &values));
+    TRY(query_trend_room(cx, q, grid, 1, &values));
     put(q, f, 0, 0, grid->n + 1, values);
     ret->groups = text;
     ret->n_groups = 1;
     ret->values = values;
     return ST_OK;
 }
-Status trend_by_presence(Cx *cx, const Snapshot *snap, const TrendQuery *q, const Grid *grid, TrendAnswer *ret)
+Status query_trend_by_presence(Cx *cx, const Snapshot *snap, const TrendQuery *q, const Grid *grid, TrendAnswer *ret)
 {
     ScanCount count;
     PeopleFold f = fold_new(q, grid->n, q->scope.n_breakdown);

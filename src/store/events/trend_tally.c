@@ -4,7 +4,7 @@
 #include "store/events/tally.h"
 #include <string.h>
 
-bool trend_counts(const TrendQuery *q)
+bool query_trend_counts(const TrendQuery *q)
 {
     Str prop = { 0 };
     for (size_t i = 0; i < q->n_series; i++) {
@@ -31,7 +31,7 @@ static Number sum_of(const TallyValue *v)
     double d = tally_sum(v);
     return __builtin_isfinite(d) ? number(d) : (Number){ .kind = NUMBER_NONE };
 }
-Number trend_number(const TallyValue *v, TrendMeasure m)
+Number query_trend_number(const TallyValue *v, TrendMeasure m)
 {
     int64_t n = tally_numbers(v);
     if (m == TREND_SUM) return sum_of(v);
@@ -44,7 +44,7 @@ Number trend_number(const TallyValue *v, TrendMeasure m)
 }
 static Number part_number(const Part *p, TrendMeasure m)
 {
-    return m == TREND_COUNT ? whole(p->events) : trend_number(&p->value, m);
+    return m == TREND_COUNT ? whole(p->events) : query_trend_number(&p->value, m);
 }
 /* Line k of one group, or of all groups that are in none of the kept ones, with its total behind it. */
 static void put_line(const TrendQuery *q, const Tally *t, const bool *kept, size_t group, size_t k, Number *to)
@@ -94,21 +94,21 @@ static Status fill(Cx *cx, const TrendQuery *q, const Grid *grid, const Tally *t
     QueryGroup *texts = ARENA_MANY(cx->arena, QueryGroup, n + 1);
     Number *values;
     if (!texts) return fail(cx, ST_NO_MEM, "trend: %zu groups", n);
-    TRY(trend_room(cx, q, grid, n, &values));
+    TRY(query_trend_room(cx, q, grid, n, &values));
     for (size_t g = 0; g < n; g++) {
         bool rest = other && g == b.n;
         if (broken) texts[g] = rest ? (QueryGroup){ .other = true } : b.text[g];
         for (size_t k = 0; k < q->n_series; k++)
             put_line(q, t, rest ? kept : broken ? NULL : &none, broken && !rest ? b.group[g] : 0, k,
                 values + k * line + g * width);
-        for (size_t p = 0; p < width; p++) trend_formulas(q, values, line, g * width + p);
+        for (size_t p = 0; p < width; p++) query_trend_formulas(q, values, line, g * width + p);
     }
     ret->groups = texts;
     ret->n_groups = n;
     ret->values = values;
     return ST_OK;
 }
-Status trend_by_tally(Cx *cx, const Snapshot *snap, const TrendQuery *q, const Grid *grid, TrendAnswer *ret)
+Status query_trend_by_tally(Cx *cx, const Snapshot *snap, const TrendQuery *q, const Grid *grid, TrendAnswer *ret)
 {
     Selector sel = { .filter = q->scope.filter, .hide = QUERY_HIDE };
     ScanSlot value = { .kind = SLOT_PROP };

@@ -292,16 +292,16 @@ TEST(sums_of_integers_are_exact_and_of_doubles_compensated)
     TallyValue t = TALLY_NOTHING, d = TALLY_NOTHING;
     for (int i = 0; i < 3; i++) tally_add_value(&t, PROP_INT, (uint64_t)INT64_MAX);
     for (int i = 0; i < 2; i++) tally_add_value(&t, PROP_INT, (uint64_t)-INT64_MAX);
-    assert_int_equal(trend_number(&t, TREND_SUM).kind, NUMBER_INT);
-    assert_int_equal(trend_number(&t, TREND_SUM).i, INT64_MAX);
-    assert_int_equal(trend_number(&t, TREND_MIN).i, -INT64_MAX);
+    assert_int_equal(query_trend_number(&t, TREND_SUM).kind, NUMBER_INT);
+    assert_int_equal(query_trend_number(&t, TREND_SUM).i, INT64_MAX);
+    assert_int_equal(query_trend_number(&t, TREND_MIN).i, -INT64_MAX);
     const double parts[] = { 1, 1e100, 1, -1e100 };
     for (size_t i = 0; i < COUNT(parts); i++) {
         uint64_t bits;
         memcpy(&bits, &parts[i], sizeof bits);
         tally_add_value(&d, PROP_DOUBLE, bits);
     }
-    assert_true(trend_number(&d, TREND_SUM).d == 2.0);
+    assert_true(query_trend_number(&d, TREND_SUM).d == 2.0);
     tally_add(&d, &t);
     assert_int_equal(tally_numbers(&d), 9);
 }

@@ -1,4 +1,4 @@
-#include "store/events/fold_trend.h"
+#include "store/events/fold_trend_rig_test.h"
 #include "base/arena.h"
 
 static void trend_person(Fold *fold, const Span *s)
