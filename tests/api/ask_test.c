@@ -65,6 +65,8 @@ API(every_kind_of_question_is_answered)
             "{\"source\":\"1_/p/1\",\"target\":\"2_/p/2\",\"value\":1}" },
         { "{\"kind\":\"sequences\",\"item\":{\"kind\":\"event\"},\"after\":" OPEN ",\"timezone\":\"UTC\","
             "\"from\":\"2024-03-01\",\"to\":\"2024-03-06\"}", "{\"items\":[\"buy\",\"open\",\"open\"],\"people\":1}" },
+        { "{\"kind\":\"findings\",\"start_event\":" OPEN ",\"early\":1,\"stay_from\":1,\"stay_to\":2,\"min_people\":1,"
+            "\"timezone\":\"UTC\",\"from\":\"2024-03-01\",\"to\":\"2024-03-06\"}", "\"stories\":5,\"stayed\":3" },
         { "{\"kind\":\"features\"," GRID "}", "{\"feature\":\"open\",\"people\":5,\"uses\":10" },
     };
     fill(w);

@@ -50,7 +50,7 @@ static Status open_all(World *w)
     TRY(open_events(w));
     TRY(source_cache_new(cx, &w->app.sources));
     TRY(source_cache_load(cx, w->app.sources));
-    TRY(imports_new(cx, w->app.events, &w->app.imports));
+    TRY(import_sessions_new(cx, w->app.events, &w->app.imports));
     TRY(asks_new(cx, 1 << 20, &w->app.asks));
     return ingest_new(cx, w->app.events, w->app.keys, w->app.sources, &w->app.ingest);
 }
@@ -65,7 +65,8 @@ void fault_world_stop(World *w)
 {
     if (w->cx->records) records_done(w->cx);
     ingest_free(w->app.ingest);
-    imports_free(w->app.imports);
+    import_sessions_free(w->app.imports);
+    w->app.imports = NULL;
     asks_free(w->app.asks);
     w->app.asks = NULL;
     events_close(w->app.events);
@@ -83,13 +84,14 @@ void fault_world_events(World *w, bool open)
     Cx *cx = w->cx;
     if (open) {
         ok(open_events(w));
-        ok(imports_new(cx, w->app.events, &w->app.imports));
+        ok(import_sessions_new(cx, w->app.events, &w->app.imports));
         ok(asks_new(cx, 1 << 20, &w->app.asks));
         ok(ingest_new(cx, w->app.events, w->app.keys, w->app.sources, &w->app.ingest));
         return;
     }
     ingest_free(w->app.ingest);
-    imports_free(w->app.imports);
+    import_sessions_free(w->app.imports);
+    w->app.imports = NULL;
     asks_free(w->app.asks);
     w->app.asks = NULL;
     events_close(w->app.events);

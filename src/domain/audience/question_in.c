@@ -238,3 +238,36 @@ static const Field features_fields[] = {
     FIELD(FeaturesIn, without, F_BOOL, .doc = "instead the active people who did not"),
 };
 const Shape question_features_shape = SHAPE("question_features", FeaturesIn, features_fields);
+
+static const Field findings_cell_fields[] = {
+    FIELD(FindingsCellIn, event, F_STR, .required = true, .max = EVENT_NAME_BYTES_MAX, .doc = "as a row names it"),
+    FIELD(FindingsCellIn, value, F_STR, .max = PROP_TEXT_BYTES_MAX, .was = offsetof(FindingsCellIn, had_value),
+        .doc = "of the property, where the row has one"),
+    FIELD(FindingsCellIn, times, F_I64, .min = 1, .max = 5, .doc = "the row's level"),
+    FIELD(FindingsCellIn, days, F_I64, .min = 1, .max = 3, .doc = "or this"),
+    FIELD(FindingsCellIn, without, F_BOOL, .doc = "instead those who did not"),
+    FIELD(FindingsCellIn, left, F_BOOL, .doc = "instead those who left"),
+};
+static const Shape findings_cell_shape = SHAPE("question_findings_cell", FindingsCellIn, findings_cell_fields);
+static const Field findings_fields[] = {
+    COMMON(FindingsIn),
+    FIELD(FindingsIn, from, F_STR, .required = true, .max = 40, .doc = "stories that begin from this date or time on"),
+    FIELD(FindingsIn, to, F_STR, .required = true, .max = 40, .doc = "and before this"),
+    FIELD(FindingsIn, start_event, F_OBJECT, .of = &matcher_shape, .required = true, .doc = "what begins a story"),
+    FIELD(FindingsIn, return_event, F_OBJECT, .of = &matcher_shape,
+        .doc = "what counts as having stayed; left out: any"),
+    FIELD(FindingsIn, event, F_OBJECT, .of = &matcher_shape, .doc = "behaviours looked at; left out: all events"),
+    FIELD(FindingsIn, prop, F_STR, .max = PROP_NAME_BYTES_MAX, .doc = "its values are looked at as well"),
+    FIELD(FindingsIn, early, F_I64, .min = 1, .max = FINDINGS_EARLY_MAX, .was = offsetof(FindingsIn, had_early),
+        .doc = "days of the story that are looked at; left out: 7"),
+    FIELD(FindingsIn, stay_from, F_I64, .min = 1, .max = FINDINGS_STAY_MAX, .was = offsetof(FindingsIn, had_stay_from),
+        .doc = "who comes back from this day on ... left out: 8"),
+    FIELD(FindingsIn, stay_to, F_I64, .min = 1, .max = FINDINGS_STAY_MAX, .was = offsetof(FindingsIn, had_stay_to),
+        .doc = "... until this one has stayed; left out: 14"),
+    FIELD(FindingsIn, window, F_ENUM, .names = WINDOWS, .doc = "days of the calendar, or of 24 hours from the start"),
+    FIELD(FindingsIn, min_people, F_I64, .min = 1, .max = 1000000000, .doc = "on either side; left out: 30"),
+    FIELD(FindingsIn, min_support, F_DOUBLE, .min = 0, .max = 1, .doc = "share of people who did it; left out: 0.01"),
+    FIELD(FindingsIn, cell, F_OBJECT, .of = &findings_cell_shape, .was = offsetof(FindingsIn, had_cell),
+        .doc = "the people of this finding are wanted"),
+};
+const Shape question_findings_shape = SHAPE("question_findings", FindingsIn, findings_fields);

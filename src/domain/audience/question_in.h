@@ -92,6 +92,18 @@ typedef struct FeaturesIn {
     MatcherIn active, event;
     bool without;
 } FeaturesIn;
+/* A finding's people: did it (or not) and stayed (or left). */
+typedef struct FindingsCellIn { Str event, value; int64_t times, days; bool without, left, had_value; } FindingsCellIn;
+typedef struct FindingsIn {
+    CommonIn c;
+    Str  kind, from, to, prop;
+    MatcherIn start_event, return_event, event;
+    int64_t early, stay_from, stay_to, min_people;
+    int  window;
+    double min_support;
+    FindingsCellIn cell;
+    bool had_early, had_stay_from, had_stay_to, had_cell;
+} FindingsIn;
 extern const Shape question_trend_shape, question_retention_shape, question_funnel_shape, question_cycle_shape,
-    question_paths_shape, question_features_shape;
+    question_paths_shape, question_features_shape, question_findings_shape;
 #endif

@@ -4,6 +4,7 @@
 #include "domain/audience/question.h"
 #include "domain/audience/question_in.h"
 #include "store/events/query_features.h"
+#include "store/events/query_findings.h"
 #include "store/events/query_funnel.h"
 #include "store/events/query_lifecycle.h"
 #include "store/events/query_paths.h"
@@ -28,12 +29,14 @@ struct Question {
     bool          wants_people;
     QueryGroup    cell_group;
     union { TrendIn trend; RetentionIn retention; CycleIn cycle; FunnelIn funnel; PathsIn paths; FeaturesIn features;
+        FindingsIn findings;
         } in;
     union {
         struct { TrendQuery q; TrendAnswer a; TrendCell cell; Formula formulas[TREND_FORMULAS_MAX]; } trend;
         struct { RetentionQuery q; RetentionAnswer a; RetentionCell cell; } retention;
         struct { LifecycleQuery q; LifecycleAnswer a; LifecycleCell cell; } lifecycle;
         struct { FeaturesQuery q; FeaturesAnswer a; FeaturesCell cell; } features;
+        struct { FindingsQuery q; FindingsAnswer a; FindingsCell cell; ScanSlot slot; } findings;
         struct { FunnelQuery q; FunnelAnswer a; FunnelCell cell; } funnel;
         struct { PathsQuery q; PathsAnswer a; PathsCell cell; Matcher after; } paths;
         struct { StickinessQuery q; StickinessAnswer a; StickinessCell cell; } stickiness;
@@ -58,7 +61,7 @@ typedef struct QuestionForm {
     QueryScope *(*scope)(Question *);
 } QuestionForm;
 extern const QuestionForm question_trend, question_retention, question_funnel, question_lifecycle, question_stickiness,
-    question_features, question_paths;
+    question_features, question_findings, question_paths;
 void   question_paths_case(JsonW *, const Question *);     /* as the exchange format has them */
 
 /* Helpers of the forms. field: where it stands, for errors. */
