@@ -270,7 +270,10 @@ static Status keep(Cx *cx, Reading *rd, const ImportEvent *row, int64_t at, Str 
 static Status take_event(Cx *cx, Reading *rd, Status st, const ImportEvent *row, int64_t line, int64_t at, Str raw)
 {
     if (st == ST_OK) st = keep(cx, rd, row, at, raw);
-    if (st == ST_OK) return st;
+    if (st == ST_OK) {
+        if (rd->n == 0) arena_reset(rd->rows);             /* nothing of it waits for the log */
+        return st;
+    }
     return st == ST_INVALID || st == ST_LIMITED ? reject(cx, rd, line, at, raw) : st;
 }
 /* A cell that does not stand in the piece lives in the reader until its next row; an event lives until its batch

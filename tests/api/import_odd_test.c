@@ -138,6 +138,18 @@ API(the_short_way_of_a_csv_row_gives_the_events_of_the_general_one)
     Seen second = look_past(w, first.last);
     assert_string_equal(first.text.p, second.text.p);
 }
+/* What a row takes is given back after it, not at the end of a piece. */
+API(a_piece_full_of_rows_that_go_the_general_way_fits_in_memory)
+{
+    enum { ROWS = 60000 };
+    Buf b = buf_new(w->cx->arena, 4 << 20);
+    char query[200];
+    buf_addz(&b, "t,e,u\n");
+    for (int i = 0; i < ROWS; i++) buf_addz(&b, "2023-01-01,Read,u\n");         /* a date alone is not the short way */
+    snprintf(query, sizeof query, "source=g&name=g.csv&format=csv&%s", map);
+    assert_int_equal(feed(w, query, buf_str(&b)), 0);
+    assert_int_equal(world_events(w), ROWS);
+}
 API(thousands_of_bad_rows_are_all_told_over_several_replies)
 {
     enum { BAD = 30000 };
