@@ -67,6 +67,9 @@ API(every_kind_of_question_is_answered)
             "\"from\":\"2024-03-01\",\"to\":\"2024-03-06\"}", "{\"items\":[\"buy\",\"open\",\"open\"],\"people\":1}" },
         { "{\"kind\":\"findings\",\"start_event\":" OPEN ",\"early\":1,\"stay_from\":1,\"stay_to\":2,\"min_people\":1,"
             "\"timezone\":\"UTC\",\"from\":\"2024-03-01\",\"to\":\"2024-03-06\"}", "\"stories\":5,\"stayed\":3" },
+        { "{\"kind\":\"sessions\",\"event\":" OPEN "," RANGE "}", "\"sessions\":13" },
+        { "{\"kind\":\"pages\",\"event\":" OPEN ",\"prop\":\"url\",\"timezone\":\"UTC\",\"from\":\"2024-03-01\","
+            "\"to\":\"2024-03-06\"}", "{\"page\":\"/p/1\",\"people\":3,\"views\":3" },
         { "{\"kind\":\"features\"," GRID "}", "{\"feature\":\"open\",\"people\":5,\"uses\":10" },
     };
     fill(w);

@@ -9,7 +9,8 @@ static const QuestionForm *const forms[QUESTION_KINDS_] = {
     [QUESTION_TREND] = &question_trend, [QUESTION_RETENTION] = &question_retention,
     [QUESTION_FUNNEL] = &question_funnel, [QUESTION_LIFECYCLE] = &question_lifecycle,
     [QUESTION_STICKINESS] = &question_stickiness, [QUESTION_FEATURES] = &question_features,
-    [QUESTION_FINDINGS] = &question_findings,
+    [QUESTION_FINDINGS] = &question_findings, [QUESTION_SESSIONS] = &question_sessions,
+    [QUESTION_PAGES] = &question_pages,
     [QUESTION_PATHS] = &question_paths, [QUESTION_SEQUENCES] = &question_paths,
 };
 static const QuestionForm *form_of(const Question *q) { return forms[q->kind]; }

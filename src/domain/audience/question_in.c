@@ -271,3 +271,36 @@ static const Field findings_fields[] = {
         .doc = "the people of this finding are wanted"),
 };
 const Shape question_findings_shape = SHAPE("question_findings", FindingsIn, findings_fields);
+
+static const char *const WHO[] = { "viewed", "entered", "left", "bounced", "clicked", NULL };
+static const Field visits_cell_fields[] = {
+    GROUP(VisitsCellIn),
+    FIELD(VisitsCellIn, page, F_STR, .max = PROP_TEXT_BYTES_MAX, .doc = "pages: the page as a row names it"),
+    FIELD(VisitsCellIn, who, F_ENUM, .names = WHO,
+        .doc = "pages: what they did there; sessions: bounced, or everybody when left out"),
+};
+static const Shape visits_cell_shape = SHAPE("question_visits_cell", VisitsCellIn, visits_cell_fields);
+#define VISITS \
+    COMMON(VisitsIn), \
+    FIELD(VisitsIn, from, F_STR, .required = true, .max = 40, .doc = "sessions that begin from this date or time on"), \
+    FIELD(VisitsIn, to, F_STR, .required = true, .max = 40, .doc = "and before this"), \
+    FIELD(VisitsIn, event, F_OBJECT, .of = &matcher_shape, .was = offsetof(VisitsIn, had_event), \
+        .doc = "what is a view; left out: $pageview"), \
+    FIELD(VisitsIn, session_gap, F_I64, .min = 1, .max = 100000, .doc = "minutes without an event; left out: 30"), \
+    FIELD(VisitsIn, cell, F_OBJECT, .of = &visits_cell_shape, .was = offsetof(VisitsIn, had_cell), \
+        .doc = "the people behind a row are wanted")
+static const Field sessions_fields[] = { VISITS, PERIOD(VisitsIn) };
+const Shape question_sessions_shape = SHAPE("question_sessions", VisitsIn, sessions_fields);
+static const Field pages_fields[] = {
+    VISITS,
+    FIELD(VisitsIn, prop, F_STR, .max = PROP_NAME_BYTES_MAX, .doc = "of a view: its page; left out: $path"),
+    FIELD(VisitsIn, drop_query, F_BOOL, .doc = "of URLs only what stands before ? and #"),
+    FIELD(VisitsIn, mask_ids, F_BOOL, .doc = "parts of URL paths that are numbers or long ids stand for any"),
+    FIELD(VisitsIn, click, F_OBJECT, .of = &matcher_shape, .was = offsetof(VisitsIn, had_click),
+        .doc = "what is a click on the page"),
+    FIELD(VisitsIn, dwell, F_OBJECT, .of = &matcher_shape, .was = offsetof(VisitsIn, had_dwell),
+        .doc = "events that tell how long a page was looked at"),
+    FIELD(VisitsIn, measure, F_STR, .max = PROP_NAME_BYTES_MAX, .doc = "their number: seconds, or how far"),
+    FIELD(VisitsIn, limit, F_I64, .min = 1, .max = PATHS_EDGES_MAX, .doc = "rows told; left out: 50"),
+};
+const Shape question_pages_shape = SHAPE("question_pages", VisitsIn, pages_fields);

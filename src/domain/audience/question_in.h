@@ -104,6 +104,16 @@ typedef struct FindingsIn {
     FindingsCellIn cell;
     bool had_early, had_stay_from, had_stay_to, had_cell;
 } FindingsIn;
+typedef struct VisitsCellIn { GroupIn group; Str page; int who; } VisitsCellIn;       /* who: as PagesWho */
+typedef struct VisitsIn {        /* sessions, pages */
+    CommonIn c;
+    Str  kind, from, to, prop, measure;
+    MatcherIn event, click, dwell;
+    int64_t session_gap, limit;
+    bool drop_query, mask_ids, had_event, had_click, had_dwell, had_cell;
+    VisitsCellIn cell;
+} VisitsIn;
 extern const Shape question_trend_shape, question_retention_shape, question_funnel_shape, question_cycle_shape,
-    question_paths_shape, question_features_shape, question_findings_shape;
+    question_paths_shape, question_features_shape, question_findings_shape,
+    question_sessions_shape, question_pages_shape;
 #endif

@@ -9,6 +9,7 @@
 #include "store/events/query_lifecycle.h"
 #include "store/events/query_paths.h"
 #include "store/events/query_retention.h"
+#include "store/events/query_sessions.h"
 #include "store/events/query_stickiness.h"
 #include "store/events/query_trend.h"
 
@@ -29,7 +30,7 @@ struct Question {
     bool          wants_people;
     QueryGroup    cell_group;
     union { TrendIn trend; RetentionIn retention; CycleIn cycle; FunnelIn funnel; PathsIn paths; FeaturesIn features;
-        FindingsIn findings;
+        FindingsIn findings; VisitsIn visits;
         } in;
     union {
         struct { TrendQuery q; TrendAnswer a; TrendCell cell; Formula formulas[TREND_FORMULAS_MAX]; } trend;
@@ -39,6 +40,8 @@ struct Question {
         struct { FindingsQuery q; FindingsAnswer a; FindingsCell cell; ScanSlot slot; } findings;
         struct { FunnelQuery q; FunnelAnswer a; FunnelCell cell; } funnel;
         struct { PathsQuery q; PathsAnswer a; PathsCell cell; Matcher after; } paths;
+        struct { SessionsQuery q; SessionsAnswer a; SessionsCell cell; } sessions;
+        struct { PagesQuery q; PagesAnswer a; PagesCell cell; } pages;
         struct { StickinessQuery q; StickinessAnswer a; StickinessCell cell; } stickiness;
     };
     /* the answer */
@@ -61,7 +64,8 @@ typedef struct QuestionForm {
     QueryScope *(*scope)(Question *);
 } QuestionForm;
 extern const QuestionForm question_trend, question_retention, question_funnel, question_lifecycle, question_stickiness,
-    question_features, question_findings, question_paths;
+    question_features, question_findings, question_paths,
+    question_sessions, question_pages;
 void   question_paths_case(JsonW *, const Question *);     /* as the exchange format has them */
 
 /* Helpers of the forms. field: where it stands, for errors. */
