@@ -220,7 +220,8 @@ static void all_questions(Cx *cx, Events *ev, const char *only)
 {
     EventsStats st;
     must(cx, events_stats(cx, ev, &st), "stats");
-    printf("%" PRId64 " events, %" PRId64 " people, %" PRId64 " in the tail, %" PRId64 " segments, %.2f bytes an event\n",
+    printf("%" PRId64 " events, %" PRId64 " people, %" PRId64 " in the tail, %" PRId64 " segments, %.2f bytes an "
+        "event\n",
         st.events, st.people, st.tail_events, st.segments,
         (double)st.segment_bytes / (double)(st.events - st.tail_events));
     for (size_t i = 0; i < COUNT(ASKS); i++)

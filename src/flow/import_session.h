@@ -32,7 +32,8 @@ Status import_session_take(Cx *, Imports *, int64_t id, ImportSession **ret) MUS
 /* Has the log heard that these two are one? */
 bool   import_session_joined(const ImportSession *, Str anon, Str user);
 Status import_session_join(Cx *, ImportSession *, Str anon, Str user) MUST_USE;   /* it has now */
-/* For a map with message ids, before the first row. CONFLICT "source" while another session of the source has them: each
+/* For a map with message ids, before the first row. CONFLICT "source" while another session of the source has them:
+ * each
  * knows only what it has read itself and what is stored. */
 Status import_session_messages(Cx *, Imports *, const Keys *, ImportSession *) MUST_USE;
 Hash128 import_session_message(const ImportSession *, Str id);   /* its key */

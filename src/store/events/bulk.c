@@ -25,7 +25,7 @@ struct Bulk {
 
 /* ---- a batch ---- */
 
-void bulk_batch_clear(BulkBatch *b)
+static void batch_clear(BulkBatch *b)
 {
     for (size_t i = 0; i < b->n_cols; i++) {
         dict_done(&b->cols[i].texts);
@@ -35,7 +35,7 @@ void bulk_batch_clear(BulkBatch *b)
 }
 void bulk_batch_done(BulkBatch *b)
 {
-    bulk_batch_clear(b);
+    batch_clear(b);
     mem_free(b->cols);
     mem_free(b->words);
     mem_free(b->keys);
@@ -99,7 +99,7 @@ static void write_one(Bulk *b)
         b->why = cx.why;
         b->why.n_params = 0;                 /* their texts go with the arena */
     }
-    bulk_batch_clear(batch);
+    batch_clear(batch);
     arena_free(cx.arena);
     b->busy = false;
     pthread_cond_broadcast(&b->change);
@@ -285,7 +285,7 @@ bool   bulk_full(const Bulk *b)
     size_t bytes = t->bytes + t->n_words * sizeof *t->words + t->n_keys * sizeof *t->keys + t->n * SORT_COSTS;
     return t->n >= BULK_ROWS || bytes >= BULK_BYTES;
 }
-void bulk_forget(Bulk *b) { bulk_batch_clear(&b->batch[b->filling]); }
+static void forget(Bulk *b) { batch_clear(&b->batch[b->filling]); }
 
 /* The lock is held. */
 static Status told(Cx *cx, Bulk *b, ManifestMark *ret_durable)
@@ -309,7 +309,7 @@ Status bulk_commit(Cx *cx, Bulk *b, const ManifestMark *mark, ManifestMark *ret_
         pthread_cond_broadcast(&b->change);
     }
     pthread_mutex_unlock(&b->lock);
-    if (st != ST_OK) bulk_forget(b);
+    if (st != ST_OK) forget(b);
     return st;
 }
 Status bulk_wait(Cx *cx, Bulk *b, ManifestMark *ret_durable)
@@ -317,6 +317,6 @@ Status bulk_wait(Cx *cx, Bulk *b, ManifestMark *ret_durable)
     pthread_mutex_lock(&b->lock);
     Status st = told(cx, b, ret_durable);
     pthread_mutex_unlock(&b->lock);
-    if (st != ST_OK) bulk_forget(b);
+    if (st != ST_OK) forget(b);
     return st;
 }

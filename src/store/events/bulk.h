@@ -21,7 +21,7 @@ Status bulk_prop(Cx *, Bulk *, Str, uint32_t *ret) MUST_USE;
 Status bulk_actor(Cx *, Bulk *, Hash128, uint32_t *ret) MUST_USE;
 
 /* A new row, then its values; of two values for one property the last counts. Only NO_MEM can fail: then the row and
- * those before it are as they were, the batch is to be forgotten by bulk_forget(). */
+ * those before it are as they were, the import has to be opened anew. */
 Status bulk_row(Cx *, Bulk *, int64_t time, uint32_t actor, uint32_t name) MUST_USE;
 Status bulk_value(Cx *, Bulk *, uint32_t prop, uint8_t kind, uint64_t value) MUST_USE;  /* bool, int, double's bits */
 Status bulk_text(Cx *, Bulk *, uint32_t prop, Str) MUST_USE;
@@ -37,7 +37,6 @@ Status bulk_message_add(Cx *, Bulk *, Hash128) MUST_USE;       /* only NO_MEM, a
 
 size_t bulk_rows(const Bulk *);  /* in the batch being filled */
 bool   bulk_full(const Bulk *);  /* time to hand it over */
-void   bulk_forget(Bulk *);
 
 /* A whole event, without lists; its actor and names are looked up. LIMITED as above, then nothing was taken. */
 Status bulk_event(Cx *, Bulk *, const Event *) MUST_USE;

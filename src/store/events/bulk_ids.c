@@ -45,7 +45,8 @@ static Status add_batch(Cx *cx, void *arg, const Hash128 *keys, size_t n)
     for (size_t i = 0; i < n; i++) TRY(bulk_batch_key(cx, arg, keys[i]));
     return ST_OK;
 }
-/* Small files before it into this one. From the newest back: what is left is in order of size, so that there are few. */
+/* Small files before it into this one. From the newest back: what is left is in order of size, so that there are few.
+ * */
 static Status take_small(Cx *cx, const State *s, uint16_t source, BulkBatch *b, Manifest *m)
 {
     for (size_t i = m->n_ids; i-- > 0;) {

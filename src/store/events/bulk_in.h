@@ -27,7 +27,6 @@ static inline int64_t bulk_row_time(const uint32_t *row)
 {
     return (int64_t)((uint64_t)row[ROW_TIME + 1] << 32 | row[ROW_TIME]);
 }
-void   bulk_batch_clear(BulkBatch *);            /* keeps its memory */
 void   bulk_batch_done(BulkBatch *);
 Status bulk_batch_key(Cx *, BulkBatch *, Hash128) MUST_USE;
 

@@ -270,7 +270,8 @@ TEST(a_file_of_messages_goes_when_newer_ones_hold_the_window_and_it_is_old)
     ok(events_open(cx, &c, &e));
     for (int young = 0; young < 2; young++) {
         BulkBatch batch = { .received = now };
-        ManifestIds ids[8] = { { 90, 3, 1, young ? now - HOUR : old }, { 91, 4, 1, old }, { 92, 3, DEDUPE_IDS - 1, old } };
+        ManifestIds ids[8] = { { 90, 3, 1, young ? now - HOUR : old }, { 91, 4, 1, old }, { 92, 3, DEDUPE_IDS - 1,
+            old } };
         Manifest m = { .ids = ids, .n_ids = 3, .next_id = 100 };
         ok(bulk_batch_key(cx, &batch, message_of(1)));
         ok(bulk_ids_store(cx, events_state(e), 3, &batch, &m));

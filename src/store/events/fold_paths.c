@@ -229,7 +229,7 @@ static void done(Fold *fold)
     FoldPaths *f = (FoldPaths *)fold;
     give_bytes(f, f->bytes);
     people_set_done(&f->picked);
-    path_items_done(&f->items);
+    path_item_all_done(&f->items);
     mem_free(f->way);
     mem_free(f->edges);
     mem_free(f->slots);
@@ -267,6 +267,6 @@ Status fold_paths_init(Cx *cx, FoldPaths *f, const PathsWants *w)
     bool marked = w->marked && w->to == PATH_ITEM_NONE;
     *f = (FoldPaths){ .wants = w, .fold = { .fork = fork_of, .merge = merge, .done = done } };
     f->fold.person = w->sequences ? sequences_person : marked ? marked_person : edges_person;
-    TRY(path_items_init(cx, &f->items, w->texts, w->run, &w->url, w->names));
+    TRY(path_item_all_init(cx, &f->items, w->texts, w->run, &w->url, w->names));
     return w->pick ? people_set_new(cx, w->n_roots, &f->picked) : ST_OK;
 }

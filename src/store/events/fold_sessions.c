@@ -171,7 +171,7 @@ static void done(Fold *fold)
     FoldSessions *f = (FoldSessions *)fold;
     Status given = scan_bytes(NULL, f->wants->run, -(ptrdiff_t)f->bytes);      /* cannot fail */
     (void)given;
-    path_items_done(&f->items);
+    path_item_all_done(&f->items);
     groups_done(&f->groups);
     people_set_done(&f->people);
     mem_free(f->rows);
@@ -217,7 +217,7 @@ Status fold_sessions_init(Cx *cx, FoldSessions *f, const SessionsWants *w)
 {
     *f = (FoldSessions){ .wants = w, .fold = { person, fork_of, merge, done, ST_OK } };
     f->groups.n_keys = w->n_keys + w->pages;
-    TRY(path_items_init(cx, &f->items, w->texts, w->run, w->url, false));
+    TRY(path_item_all_init(cx, &f->items, w->texts, w->run, w->url, false));
     for (size_t i = 0; w->keep && i < w->n_keep; i++) {
         uint32_t g;
         if (groups_add(&f->groups, &w->keep[i], &g) != ST_OK) return fail(cx, ST_NO_MEM, "sessions: groups");

@@ -3,7 +3,8 @@
 #include "store/events/le.h"
 #include <xxhash.h>
 
-/* "liukeman" version n | flushed next_id actors map_id n_marks n_ids | n rows | marks | ids | check of all before it. */
+/* "liukeman" version n | flushed next_id actors map_id n_marks n_ids | n rows | marks | ids | check of all before it.
+ * */
 static const char magic[8] = { 'l', 'i', 'u', 'k', 'e', 'm', 'a', 'n' };
 enum { VERSION = 3, HEAD = 8 + 4 + 4 + 6 * 8, ROW = 8 + 4 + 4 + 4 * 8 + 8, MARK = 5 * 8, IDS = 4 * 8, CHECK = 8,
     SEGMENTS_MAX = 1 << 20, MARKS_MAX = 1 << 16, IDS_MAX = 1 << 16 };

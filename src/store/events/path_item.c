@@ -63,13 +63,13 @@ Status path_item_new(PathItems *p, uint8_t kind, uint64_t value, uint32_t *ret)
     if (kind == PROP_STR) return known_text(p, value, ret);
     return kind == PROP_NULL || kind == PROP_LIST ? ST_OK : number_item(p, kind, value, ret);
 }
-Status path_items_init(Cx *cx, PathItems *p, ScanTexts *texts, ScanRun *run, const PathUrl *url, bool names)
+Status path_item_all_init(Cx *cx, PathItems *p, ScanTexts *texts, ScanRun *run, const PathUrl *url, bool names)
 {
     *p = (PathItems){ .texts = texts, .run = run, .url = url, .names = names };
     p->room = mem_get(PROP_TEXT_BYTES_MAX + 1);
     return p->room ? ST_OK : fail(cx, ST_NO_MEM, "items");
 }
-void path_items_done(PathItems *p)
+void path_item_all_done(PathItems *p)
 {
     Status given = scan_bytes(NULL, p->run, -(ptrdiff_t)p->bytes);     /* cannot fail */
     (void)given;

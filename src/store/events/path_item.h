@@ -17,8 +17,8 @@ typedef struct PathItems {
     char      *room;
     size_t     bytes;            /* told to the run */
 } PathItems;
-Status path_items_init(Cx *, PathItems *, ScanTexts *, ScanRun *, const PathUrl *, bool names) MUST_USE;
-void   path_items_done(PathItems *);
+Status path_item_all_init(Cx *, PathItems *, ScanTexts *, ScanRun *, const PathUrl *, bool names) MUST_USE;
+void   path_item_all_done(PathItems *);
 /* Without a why: for folds. */
 Status path_item_new(PathItems *, uint8_t kind, uint64_t value, uint32_t *ret) MUST_USE;
 /* PATH_ITEM_NONE: a missing value, an empty text, a list. */
