@@ -351,7 +351,7 @@ test("ask prints a table, JSON and CSV, and they agree", () => {
     ["", /JSON|required/],
     ["{", /not proper JSON \(line 1, column 2\)/],
     ['{"kind":"guess","period":"day"}', /kind: must be one of: trend, retention/],
-    ['{"kind":"trend","period":"day"}', /event: required/],
+    ['{"kind":"trend","period":"day"}', /from: required/],
     [
       '{"kind":"trend","period":"day","event":{},"from":"2026-03-02","to":"2026-03-02"}',
       /to: the end must come after the start/,
