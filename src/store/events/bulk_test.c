@@ -56,14 +56,15 @@ typedef struct Seen { bool row[ROWS]; size_t n; uint64_t last_person; int64_t la
 static Status see(Cx *cx, void *arg, Hash128 root, const Event *e)
 {
     Seen *s = arg;
-    const Prop *plan = NULL, *price = NULL, *nr = NULL;
+    static const Prop missing;
+    const Prop *plan = NULL, *price = NULL, *nr = &missing;
     (void)cx;
     for (size_t i = 0; i < e->n_props; i++) {
         if (str_is(e->props[i].name, "plan")) plan = &e->props[i];
         if (str_is(e->props[i].name, "price")) price = &e->props[i];
         if (str_is(e->props[i].name, "nr")) nr = &e->props[i];
     }
-    assert_true(nr && nr->kind == PROP_INT && nr->i >= 0 && nr->i < ROWS);
+    assert_true(nr->kind == PROP_INT && nr->i >= 0 && nr->i < ROWS);
     uint64_t i = (uint64_t)nr->i;
     assert_false(s->row[i]);
     s->row[i] = true;
